@@ -1,0 +1,94 @@
+# `make run` and `make test` are the two commands; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# gocv builds only the modules that Debian's OpenCV 4.6 has. The caller's own
+# GOFLAGS stay in force.
+TAGS := gocv_specific_modules,gocv_videoio
+export GOFLAGS := $(strip $(GOFLAGS) -tags=$(TAGS))
+
+SETUP := server/deploy/setup.sh
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/binside
+LINT_VERSION := v2.12.2
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+ORT := models/ort/node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1
+WEB := server/web/dist/index.html
+
+.PHONY: help
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## install what is missing, build, start the service with the demonstration station
+	@$(SETUP) run
+	@$(MAKE) --no-print-directory compile
+	@exec bin/binside serve --demo
+
+.PHONY: test
+test: ## install what is missing and run every test
+	@$(SETUP) test
+	@$(MAKE) --no-print-directory web
+	go test -race -timeout 30m ./...
+
+.PHONY: build
+build: ## install what building needs and build bin/binside
+	@$(SETUP) build
+	@$(MAKE) --no-print-directory compile
+
+# What build and run share: no installing, only compiling.
+.PHONY: compile
+compile: web
+	@mkdir -p bin
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/binside ./server/cmd/binside
+	@cp -u $(ORT) bin/
+
+.PHONY: web
+web: $(WEB)
+
+$(WEB): $(shell git ls-files --cached --others --exclude-standard server/web 2>/dev/null | grep -v '/dist/' | grep -v ' ')
+	@echo 'building the browser app'
+	@cd server/web && npm run --silent build
+	@touch $(WEB)
+
+.PHONY: lint
+lint: $(CACHE)/bin/golangci-lint-$(LINT_VERSION) ## check style and the import rules
+	@$(SETUP) build
+	$(CACHE)/bin/golangci-lint-$(LINT_VERSION) run ./...
+	cd server/web && npm run --silent lint
+
+$(CACHE)/bin/golangci-lint-$(LINT_VERSION):
+	@echo 'building golangci-lint $(LINT_VERSION) (some minutes, once)'
+	@mkdir -p $(CACHE)/bin/tmp
+	@GOFLAGS= GOBIN=$(CACHE)/bin/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv $(CACHE)/bin/tmp/golangci-lint $@
+
+.PHONY: fmt
+fmt: $(CACHE)/bin/golangci-lint-$(LINT_VERSION) ## format the Go code
+	$(CACHE)/bin/golangci-lint-$(LINT_VERSION) fmt ./...
+
+.PHONY: bench
+bench: ## measure the pipeline and the push path against their limit and a Node server
+	@$(SETUP) bench
+	@$(MAKE) --no-print-directory compile
+	go run ./bench/cmd/pipeline
+
+.PHONY: fuzz
+fuzz: ## fuzz the decoder and the other parsers, a minute each (FUZZTIME=10m for longer)
+	@$(SETUP) build
+	@for t in $$(grep -rlE '^func Fuzz' --include='*_test.go' vision camera models datasets server); do \
+		for f in $$(grep -oE '^func Fuzz\w+' $$t | cut -d' ' -f2); do \
+			echo "$$f in $$(dirname $$t)"; \
+			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $${FUZZTIME:-1m} ./$$(dirname $$t); \
+		done; done
+
+.PHONY: model
+model: ## train the model in models/base from ../shared/data
+	@$(SETUP) model
+	/usr/bin/python3 models/training/train.py --data ../shared/data --out models/base
+
+.PHONY: e2e
+e2e: ## only the end-to-end and browser tests
+	@$(SETUP) test
+	@$(MAKE) --no-print-directory web
+	go test -race -count=1 -timeout 20m ./server/cmd/...
