@@ -1,0 +1,16 @@
+// Package deposit finds deposits in a camera's frames: something enters a
+// bin's region, settles there, and leaves or stays. One such event becomes one
+// Event with the one to three best pictures of it.
+//
+// How it works. Every region is reduced to a small raster of cells and compared
+// with a background model that follows slow light by adaptation and quick light
+// by a gain per colour channel, measured over the whole view. What differs is
+// foreground; a state machine for each region waits until the foreground holds
+// still, tells an item from a shadow or from a thing that was taken away by its
+// contour, and then is disarmed until the region is clear again.
+//
+// The package is plain Go: no C library, no goroutine, no clock of its own. A
+// Detector's answers depend on nothing but the frames, their times and the
+// configuration (the random part of an event's id aside). It never says what an
+// item is, and its events hold no pixel from outside the region's polygon.
+package deposit

@@ -1,0 +1,157 @@
+package deposit
+
+import "time"
+
+// still compares the picture with the one since which the thing has held still.
+// It returns the share of the thing's cells, then or now, that changed.
+func (g *region) still() (share float64, still bool) {
+	if !g.anchor.set {
+		return 1, false
+	}
+	changed, all := 0, 0
+	same := matcher(&g.anchor, g.now, g.light, g.limit)
+	for i, is := range g.seen.mask {
+		if !is && !g.anchor.mask[i] {
+			continue
+		}
+		all++
+		if !same(i) {
+			changed++
+		}
+	}
+	if all == 0 {
+		return 0, true
+	}
+	share = float64(changed) / float64(all)
+	return share, share <= g.cfg.StillShare || changed <= 2
+}
+
+// matcher tells whether a cell looks as it did in a, in the present light.
+func matcher(a *anchor, now []byte, light gain, limit int32) func(i int) bool {
+	var t table
+	t.set(light.over(a.light))
+	return func(i int) bool {
+		k := 3 * i
+		return !differ(int32(now[k]), int32(now[k+1]), int32(now[k+2]),
+			int32(t[0][a.levels[k]]), int32(t[1][a.levels[k+1]]), int32(t[2][a.levels[k+2]]), limit)
+	}
+}
+
+// waiting waits for the thing to leave, and looks for a second one.
+func (g *region) waiting(f Frame) *Event {
+	if !g.present() {
+		if g.gone(f.Time) {
+			g.enter(Idle, f.Time)
+		}
+		return nil
+	}
+	g.absent = time.Time{}
+	if _, still := g.still(); !still {
+		g.candidates = nil
+		g.anchor.take(g.now, g.seen.mask, g.light, f.Time)
+		if f.Time.Sub(g.since) > g.cfg.AbsorbAfter+g.cfg.StuckAfter {
+			g.relearn()
+		}
+		return nil
+	}
+	age := f.Time.Sub(g.anchor.at)
+	if age >= g.cfg.AbsorbAfter {
+		g.absorbed++
+		g.bg.absorb(g.now, g.fg, g.light)
+		g.enter(Idle, f.Time)
+		return nil
+	}
+	if !g.cfg.Pile {
+		return nil
+	}
+	if g.findSecond() {
+		g.candidates = keep(g.candidates, shoot(f, g.polygon, g.raster.pixels(g.second.box), g.cfg.Margin, true, 1))
+		if age < g.cfg.Settle {
+			return nil
+		}
+		since := g.since
+		g.since = g.anchor.at
+		if e := g.emit(f); e != nil {
+			return e
+		}
+		g.since = since
+		return nil
+	}
+	if age >= g.cfg.Settle {
+		g.rest.take(g.now, g.seen.mask, g.light, f.Time)
+	}
+	return nil
+}
+
+// findSecond looks for a second thing beside or upon the one that rests: new
+// cells of a thing's size wholly inside the region, while the first thing has
+// not been moved, which would have uncovered background where it was.
+func (g *region) findSecond() bool {
+	if !g.rest.set {
+		return false
+	}
+	same := matcher(&g.rest, g.now, g.light, g.limit)
+	uncovered, first := 0, 0
+	for i, fg := range g.fg {
+		if g.rest.mask[i] {
+			first++
+			if !fg {
+				uncovered++
+			}
+		}
+		g.fresh[i] = fg && !same(i)
+	}
+	if 10*uncovered > first {
+		return false
+	}
+	g.shape.clean(g.fresh)
+	g.second = g.shape.gather(g.shape.find(g.fresh, max(3, g.least()/3)), g.second.mask)
+	if g.second.area < g.least() || !g.second.whole || float64(g.second.area) > g.cfg.MaxItem*float64(g.shape.inside) {
+		return false
+	}
+	var t table
+	t.set(g.light.over(g.rest.light))
+	return g.hasContour(&g.second, func(k int) int32 { return int32(t[k%3][g.rest.levels[k]]) })
+}
+
+// hasContour tells a thing from a change of light and from the hole that a
+// thing leaves when it is taken away: a thing has an outline in the picture
+// that was not there before. before gives a sample of the former picture in the
+// present light.
+func (g *region) hasContour(t *thing, before func(k int) int32) bool {
+	var now, then, n int64
+	w, h := g.shape.w, g.shape.h
+	step := func(i, j int) {
+		for c := range 3 {
+			now += int64(abs(int32(g.now[3*i+c]) - int32(g.now[3*j+c])))
+			then += int64(abs(before(3*i+c) - before(3*j+c)))
+		}
+		n += 3
+	}
+	for y := 1; y < h-1; y++ {
+		for x := 1; x < w-1; x++ {
+			i := y*w + x
+			if !t.mask[i] {
+				continue
+			}
+			for _, d := range [...]int{-1, 1, -w, w} {
+				// From one cell inside the outline to one outside.
+				out, in := i+d, i-d
+				if t.mask[out] || !g.shape.in[out] {
+					continue
+				}
+				if !t.mask[in] {
+					in = i
+				}
+				step(in, out)
+			}
+		}
+	}
+	if n == 0 {
+		return false
+	}
+	if 10*then > 14*now {
+		return false // the outline was there and is gone
+	}
+	return 2*now > int64(g.limit)*n
+}
