@@ -1,0 +1,247 @@
+// Package capture is a camera behind FFmpeg, by way of OpenCV's VideoCapture:
+// RTSP streams and video files.
+//
+// One goroutine owns a capture from opening to closing, and every call into it
+// has a time limit, so that Stream returns within the read time-out of being
+// told to stop. It never reconnects, never opens anything but rtsp, rtsps and
+// regular local files (FFmpeg would know many more protocols), and never puts
+// an address into an error. No gocv.Mat leaves it.
+//
+// A decoder that crashes takes the process along; cameras that are not trusted
+// belong into a process of their own.
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"gocv.io/x/gocv"
+
+	"github.com/binside/binside/camera"
+	"github.com/binside/binside/vision"
+)
+
+// Properties of VideoCapture that gocv does not name (OpenCV 4.5.4 and later).
+const (
+	propertyOpenTimeout gocv.VideoCaptureProperties = 53
+	propertyReadTimeout gocv.VideoCaptureProperties = 54
+)
+
+// environment is set, where it is not yet, before the first capture is opened;
+// OpenCV reads it at every opening. With it an RTSP stream opens in 0.1 s
+// instead of 2 s, over TCP (UDP loses packets and smears pictures), and FFmpeg
+// does not write to standard error, where it might quote addresses.
+var environment = map[string]string{
+	"OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;tcp|analyzeduration;0|probesize;32768|fflags;nobuffer",
+	"OPENCV_FFMPEG_LOGLEVEL":        "-8",
+}
+
+var setUp = sync.OnceValue(func() error {
+	for k, v := range environment {
+		if _, set := os.LookupEnv(k); set {
+			continue
+		}
+		if err := os.Setenv(k, v); err != nil {
+			return fmt.Errorf("capture: setting %s: %w", k, err)
+		}
+	}
+	return nil
+})
+
+// Options tune a Source; a zero field has the default named with it.
+type Options struct {
+	// OpenTimeout bounds opening, ReadTimeout each read (10 s, 5 s).
+	OpenTimeout, ReadTimeout time.Duration
+	// Loop begins a file again when it has ended.
+	Loop bool
+	// Unpaced delivers a file's frames as fast as they are taken instead of at
+	// the file's rate. Their times still follow the file.
+	Unpaced bool
+	// MaxPixels is the largest picture taken (40 000 000).
+	MaxPixels int
+	// Start is the time of a file's first frame (when Stream is called).
+	Start time.Time
+}
+
+// Source is a camera.Source. Stream may be called again after it has returned.
+type Source struct {
+	address string
+	file    bool
+	opts    Options
+}
+
+// New returns a source for an rtsp:// or rtsps:// address, which may hold user
+// name and password, or for a video file by its path or file:// address.
+func New(address string, opts Options) (*Source, error) {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&opts.OpenTimeout, 10*time.Second)
+	def(&opts.ReadTimeout, 5*time.Second)
+	if opts.MaxPixels <= 0 {
+		opts.MaxPixels = 40_000_000
+	}
+	s := &Source{address: address, opts: opts}
+	scheme, rest, hasScheme := strings.Cut(address, "://")
+	switch strings.ToLower(scheme) {
+	case "rtsp", "rtsps":
+		if u, err := url.Parse(address); err != nil || u.Host == "" {
+			return nil, errors.New("capture: the address is not a URL") // the reason would quote it
+		}
+		return s, nil
+	case "file":
+		if !hasScheme {
+			break
+		}
+		path, err := url.PathUnescape(rest)
+		if err != nil {
+			return nil, errors.New("capture: the file's address is not a URL")
+		}
+		s.address, hasScheme = path, false
+	}
+	if hasScheme || s.address == "" {
+		return nil, errors.New("capture: the address must be rtsp://…, rtsps://… or a file's path")
+	}
+	path, err := filepath.Abs(s.address)
+	if err != nil {
+		return nil, fmt.Errorf("capture: %w", err)
+	}
+	s.address, s.file = path, true
+	return s, nil
+}
+
+// Stream implements camera.Source. Frames of a live stream have the time of
+// their arrival; those of a file the start's plus their place in it. A live
+// stream never ends with io.EOF.
+func (s *Source) Stream(ctx context.Context, sink func(camera.Frame)) error {
+	if err := setUp(); err != nil {
+		return err
+	}
+	p := &player{Source: s, sink: sink, pace: newPace(s.opts)}
+	for {
+		n, err := p.play(ctx)
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return errors.New("capture: the file holds no video that can be decoded")
+		case !s.opts.Loop:
+			return io.EOF
+		}
+	}
+}
+
+// player is one Stream.
+type player struct {
+	*Source
+	sink func(camera.Frame)
+	pace *pace
+	seq  uint64
+}
+
+// play opens the address and reads it to its end. It returns the number of
+// frames of a file that has ended.
+func (p *player) play(ctx context.Context) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	capture, err := p.open()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = capture.Close() }()
+	bgr, rgb := gocv.NewMat(), gocv.NewMat()
+	defer func() { _, _ = bgr.Close(), rgb.Close() }()
+	if p.file {
+		p.pace.begin(capture.Get(gocv.VideoCaptureFPS))
+	}
+	for n := 0; ; n++ {
+		begin := time.Now()
+		ok := capture.Read(&bgr)
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		if !ok || bgr.Empty() {
+			if p.file {
+				return n, nil
+			}
+			return n, errors.New("capture: the stream has ended or sent nothing in time")
+		}
+		if !p.file && time.Since(begin) >= p.opts.ReadTimeout {
+			// After a stall a read may succeed with an old picture.
+			return n, errors.New("capture: the stream sent nothing in time")
+		}
+		img, err := p.picture(&bgr, &rgb)
+		if err != nil {
+			return n, err
+		}
+		at := time.Now()
+		if p.file {
+			if at, err = p.pace.wait(ctx, capture.Get(gocv.VideoCapturePosMsec)); err != nil {
+				return n, err
+			}
+		}
+		p.seq++
+		p.sink(camera.Frame{Seq: p.seq, Time: at, Image: img})
+	}
+}
+
+func (p *player) open() (*gocv.VideoCapture, error) {
+	if p.file {
+		info, err := os.Stat(p.address)
+		if err != nil {
+			return nil, fmt.Errorf("capture: %w", err)
+		}
+		if !info.Mode().IsRegular() {
+			return nil, errors.New("capture: not a regular file")
+		}
+	}
+	c, err := gocv.OpenVideoCaptureWithAPIParams(p.address, gocv.VideoCaptureFFmpeg, []gocv.VideoCaptureProperties{
+		propertyOpenTimeout, gocv.VideoCaptureProperties(p.opts.OpenTimeout.Milliseconds()),
+		propertyReadTimeout, gocv.VideoCaptureProperties(p.opts.ReadTimeout.Milliseconds()),
+	})
+	if err != nil {
+		if c != nil {
+			_ = c.Close()
+		}
+		// gocv's error quotes the address, with its password.
+		if p.file {
+			return nil, errors.New("capture: the file is no video that can be opened")
+		}
+		return nil, errors.New("capture: the stream cannot be opened: no such camera, no answer in time, or access denied")
+	}
+	return c, nil
+}
+
+// picture copies a frame out of OpenCV.
+func (p *player) picture(bgr, rgb *gocv.Mat) (*vision.Image, error) {
+	w, h := bgr.Cols(), bgr.Rows()
+	if w*h > p.opts.MaxPixels {
+		return nil, fmt.Errorf("capture: pictures of %d×%d pixels, at most %d pixels are taken", w, h, p.opts.MaxPixels)
+	}
+	if bgr.Type() != gocv.MatTypeCV8UC3 {
+		return nil, fmt.Errorf("capture: pictures of an unexpected kind (%d)", bgr.Type())
+	}
+	if err := gocv.CvtColor(*bgr, rgb, gocv.ColorBGRToRGB); err != nil {
+		return nil, fmt.Errorf("capture: %w", err)
+	}
+	data, err := rgb.DataPtrUint8()
+	if err != nil {
+		return nil, fmt.Errorf("capture: %w", err)
+	}
+	img := vision.NewImage(w, h)
+	if copy(img.Pix, data) != len(img.Pix) {
+		return nil, fmt.Errorf("capture: a picture of %d×%d pixels has %d bytes", w, h, len(data))
+	}
+	return img, nil
+}

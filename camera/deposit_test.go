@@ -1,0 +1,107 @@
+package camera_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/binside/binside/camera"
+	"github.com/binside/binside/camera/simulate"
+	"github.com/binside/binside/vision/deposit"
+)
+
+// classes is a category for every item class that the demonstration can show;
+// which one is right does not matter here.
+var classes = map[string]string{
+	"food_scraps": "kitchen", "metal": "recyclable", "ceramic": "other", "ball": "recyclable", "seashell": "other",
+	"brush": "other", "light_bulb": "other", "thermometer": "hazardous", "syringe": "hazardous", "sanitary_waste": "other",
+}
+
+// play runs the detector over n deposits of the demonstration station.
+func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (simulate.Score, []simulate.Event, []deposit.Event) {
+	t.Helper()
+	items, err := simulate.LoadStamps("")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("needs Debian's tuxpaint-stamps-default: ", err)
+	}
+	opt := simulate.DefaultOptions()
+	opt.Items, opt.Classes, opt.Seed = items, classes, seed
+	for _, c := range []string{"recyclable", "kitchen", "hazardous", "other"} {
+		opt.Bins = append(opt.Bins, simulate.Bin{ID: c, Accepts: []string{c}})
+	}
+	if change != nil {
+		change(&opt)
+	}
+	src, err := simulate.NewSource(opt, time.Date(2025, 3, 1, 8, 0, 0, 0, time.UTC), n)
+	require.NoError(t, err)
+	var regions []deposit.Region
+	for i, b := range src.Station().Bins() {
+		regions = append(regions, deposit.Region{BinID: b.ID, Polygon: src.Station().Region(i)})
+	}
+	d, err := deposit.New(deposit.DefaultConfig(), regions)
+	require.NoError(t, err)
+	defer d.Close()
+	var events []deposit.Event
+	err = src.Stream(context.Background(), func(f camera.Frame) {
+		events = append(events, d.Observe(deposit.Frame(f))...)
+	})
+	require.ErrorIs(t, err, io.EOF)
+	events = append(events, d.Flush()...)
+	var seen []simulate.Detection
+	for _, e := range events {
+		seen = append(seen, simulate.Detection{ID: e.ID, Bin: e.BinID, At: e.Decided})
+	}
+	truth := src.Truth(0).Events
+	st := d.Stats()
+	t.Logf("%d frames, %s a frame; passed %d, ghosts %d, absorbed %d, relearned %d", st.Frames, st.Busy/time.Duration(st.Frames), st.Passed, st.Ghosts, st.Absorbed, st.Relearned)
+	return simulate.Match(truth, seen, 300*time.Millisecond), truth, events
+}
+
+// TestDemonstrationStation holds the detector to its promise: of 100 deposits,
+// among passers-by, hands, bags and changing light, at least 95 become exactly
+// one event, and at most 3 events are nothing.
+func TestDemonstrationStation(t *testing.T) {
+	score, truth, events := play(t, 5, 100, nil)
+	t.Logf("found %d, doubled %d, missed %d, false %d", score.Found, score.Doubled, score.Missed, score.False)
+	wait, whole, waits := time.Duration(0), 0, 0
+	matched := map[int]bool{}
+	for _, p := range score.Pairs {
+		matched[p.Detection] = true
+		if !truth[p.Event].Interrupted {
+			wait += events[p.Detection].Decided.Sub(truth[p.Event].Settled)
+			waits++
+		}
+		if events[p.Detection].Shots[0].Whole {
+			whole++
+		}
+	}
+	found := map[int]bool{}
+	for _, p := range score.Pairs {
+		found[p.Event] = true
+	}
+	for i, e := range truth {
+		if !found[i] && !e.Interrupted {
+			t.Logf("missed: %s %s in %s from %s, settled %s, until %s", e.ItemClass, e.File, e.Bin, clock(e.Start), clock(e.Settled), clock(e.End))
+		}
+	}
+	for i, e := range events {
+		if !matched[i] {
+			t.Logf("false or double: in %s from %s, decided %s, whole %v", e.BinID, clock(e.Start), clock(e.Decided), e.Shots[0].Whole)
+		}
+	}
+	require.NotZero(t, waits)
+	t.Logf("decided %s after the item came to rest; %d of %d without a hand", wait/time.Duration(waits), whole, len(score.Pairs))
+	require.Equal(t, 100, score.Shown)
+	require.GreaterOrEqual(t, score.Found, 95)
+	require.LessOrEqual(t, score.False, 3)
+	require.Less(t, wait/time.Duration(waits), 1500*time.Millisecond)
+}
+
+func clock(t time.Time) string { return t.Format("04:05.0") }
