@@ -3,5 +3,6 @@
 //
 // Running the network is models/ort's work, deciding on a verdict
 // models/verdict's, training models/training's. The package never knows a
-// station, a bin or a camera.
+// station, a bin or a camera, and it imports no C library: those who only
+// read a prediction need none.
 package models

@@ -1,0 +1,88 @@
+// Package modelstest holds what tests of and around models share: the ONNX
+// Runtime library and a tiny real model whose answers are known beforehand.
+//
+// It never replaces a model by something that only looks like one.
+package modelstest
+
+import (
+	"embed"
+	"image/color"
+	"io/fs"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/ort"
+	"github.com/binside/binside/vision"
+)
+
+//go:embed testdata/tiny/model.onnx testdata/tiny/card.json
+var files embed.FS
+
+// The item classes of the tiny model and the colours it is sure of them for.
+const (
+	Red   = "battery"
+	Green = "food_scraps"
+	Blue  = "plastic"
+	Black = "sanitary_waste"
+)
+
+// Library returns the path of ONNX Runtime's library. Without one the test is
+// skipped, or fails where CI is set.
+func Library(t testing.TB) string {
+	t.Helper()
+	path, err := ort.FindLibrary("")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("CI is set, this test may not be skipped: %v", err)
+		}
+		t.Skipf("this test needs ONNX Runtime: %v", err)
+	}
+	return path
+}
+
+// Files are the tiny model's model.onnx and card.json.
+func Files() fs.FS {
+	sub, err := fs.Sub(files, "testdata/tiny")
+	if err != nil {
+		panic(err) // the path is constant
+	}
+	return sub
+}
+
+// Tiny returns the tiny model: 32×32 pixels, classes Red, Green, Blue, Black.
+func Tiny(t testing.TB) *models.Folder {
+	t.Helper()
+	folder, err := models.Load(Files())
+	require.NoError(t, err)
+	return folder
+}
+
+// Network opens the tiny model (see Library for what happens without ONNX
+// Runtime). The caller, or the pool it is given to, closes it.
+func Network(t testing.TB) *ort.Network {
+	t.Helper()
+	network, err := ort.Open(Tiny(t), ort.Options{Library: Library(t)})
+	require.NoError(t, err)
+	return network
+}
+
+// Pool returns a pool of the tiny model, closed when the test ends.
+func Pool(t testing.TB, opts models.Options) *models.Pool {
+	t.Helper()
+	pool, err := models.NewPool(t.Context(), Network(t), opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	return pool
+}
+
+// Picture returns a picture of one colour.
+func Picture(width, height int, c color.RGBA) *vision.Image {
+	img := vision.NewImage(width, height)
+	for i := 0; i < len(img.Pix); i += 3 {
+		img.Pix[i], img.Pix[i+1], img.Pix[i+2] = c.R, c.G, c.B
+	}
+	return img
+}
