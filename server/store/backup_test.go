@@ -1,0 +1,254 @@
+package store_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/binside/binside/datasets"
+	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
+	"github.com/binside/binside/server/store/storetest"
+)
+
+// fill stores something in every table.
+func fill(t *testing.T, st *store.Store) {
+	ctx := ctxOf(t)
+	places(t, st)
+	for n := range 120 {
+		i := newInspection()
+		i.Reason = "引号\" 反斜杠\\ \u2028 <&>"
+		save(t, st, i)
+		if n%10 == 0 {
+			_, err := st.SaveReview(ctx, i.ID, inspection.Review{Decision: inspection.Relabelled, Category: "residual", By: "李"},
+				datasets.Sample{ID: i.ID, Category: "residual", Source: "deposit", DepositID: i.ID, Key: "samples/" + i.ID, LabelledAt: epoch})
+			require.NoError(t, err)
+		}
+	}
+	due, err := st.EvidenceDue(ctx, epoch.Add(25*time.Hour), 5)
+	require.NoError(t, err)
+	require.NoError(t, st.MarkEvidenceDeleted(ctx, epoch, due...))
+	require.NoError(t, st.CreateToken(ctx, &store.Token{Name: "gate", Scopes: []string{"read"}}, "token-hash"))
+	require.NoError(t, st.CreateSession(ctx, "session-hash", store.Session{User: "u", ExpiresAt: epoch.Add(time.Hour)}))
+	require.NoError(t, st.CreateLink(ctx, "link-hash", store.Link{User: "u", ExpiresAt: epoch.Add(time.Hour)}))
+	_, _, err = st.ClaimIdempotency(ctx, "blue", "k", "h", "d")
+	require.NoError(t, err)
+	_, _, err = st.Setting(ctx, "signing", "signing-secret")
+	require.NoError(t, err)
+}
+
+func backup(t *testing.T, st *store.Store) ([]byte, store.BackupInfo) {
+	var buf bytes.Buffer
+	info, err := st.Backup(ctxOf(t), &buf)
+	require.NoError(t, err)
+	return buf.Bytes(), info
+}
+
+// same compares two backups apart from the engine and the time of making.
+func same(t *testing.T, a, b store.BackupInfo) {
+	a.Engine, a.CreatedAt = b.Engine, b.CreatedAt
+	require.Equal(t, a, b)
+}
+
+func TestBackupRoundTrip(t *testing.T) {
+	a := open(t, sqliteURL(t))
+	fill(t, a)
+	data, info := backup(t, a)
+	require.Equal(t, store.SQLite, info.Engine)
+	require.Greater(t, info.Rows(), int64(120*3))
+
+	there := storetest.PostgresURL(t)
+	restored, err := store.Restore(ctxOf(t), bytes.NewReader(data), there, store.Options{})
+	require.NoError(t, err)
+	same(t, info, restored)
+	b := open(t, there)
+	data2, info2 := backup(t, b)
+	require.Equal(t, store.Postgres, info2.Engine)
+	same(t, info, info2)
+
+	back := sqliteURL(t)
+	_, err = store.Restore(ctxOf(t), bytes.NewReader(data2), back, store.Options{})
+	require.NoError(t, err)
+	c := open(t, back)
+	_, info3 := backup(t, c)
+	same(t, info, info3)
+
+	ctx := ctxOf(t)
+	want, err := a.ListInspections(ctx, inspection.Filter{Limit: 200})
+	require.NoError(t, err)
+	for _, st := range []*store.Store{b, c} {
+		got, err := st.ListInspections(ctx, inspection.Filter{Limit: 200})
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		_, err = st.TokenByHash(ctx, "token-hash", epoch)
+		require.NoError(t, err, "token hashes are kept")
+		_, err = st.SessionByHash(ctx, "session-hash", epoch)
+		require.ErrorIs(t, err, store.ErrNotFound, "sessions are not")
+		_, err = st.ConsumeLink(ctx, "link-hash", epoch)
+		require.ErrorIs(t, err, store.ErrNotFound, "links are not")
+		next := newInspection()
+		save(t, st, next)
+		require.EqualValues(t, 121, next.Seq, "the numbers go on")
+	}
+	for _, secret := range []string{"session-hash", "link-hash", "signing-secret"} {
+		require.NotContains(t, string(unzip(t, data)), secret)
+	}
+}
+
+func unzip(t *testing.T, data []byte) []byte {
+	r, err := gzip.NewReader(bytes.NewReader(data))
+	require.NoError(t, err)
+	out, err := io.ReadAll(r)
+	require.NoError(t, err)
+	return out
+}
+
+func TestRestoreNeedsEmpty(t *testing.T) {
+	onBoth(t, func(t *testing.T, st *store.Store) {
+		data, _ := backup(t, st)
+		url := sqliteURL(t)
+		if st.Engine() == store.Postgres {
+			url = storetest.PostgresURL(t)
+		}
+		full := open(t, url)
+		require.NoError(t, full.CreateStation(ctxOf(t), &station.Station{ID: "x"}))
+		_, err := store.Restore(ctxOf(t), bytes.NewReader(data), url, store.Options{})
+		require.ErrorIs(t, err, store.ErrConflict)
+		require.ErrorContains(t, err, "not empty: table stations has 1 rows")
+	})
+}
+
+// repack changes a backup's files.
+func repack(t *testing.T, data []byte, change func(name string, content []byte) []byte) []byte {
+	var buf bytes.Buffer
+	zip := gzip.NewWriter(&buf)
+	out := tar.NewWriter(zip)
+	in := tar.NewReader(bytes.NewReader(unzip(t, data)))
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		content, err := io.ReadAll(in)
+		require.NoError(t, err)
+		if content = change(h.Name, content); content == nil {
+			continue
+		}
+		h.Size = int64(len(content))
+		require.NoError(t, out.WriteHeader(h))
+		_, err = out.Write(content)
+		require.NoError(t, err)
+	}
+	require.NoError(t, out.Close())
+	require.NoError(t, zip.Close())
+	return buf.Bytes()
+}
+
+func TestRestoreRefusesDamage(t *testing.T) {
+	onBoth(t, func(t *testing.T, st *store.Store) {
+		fill(t, st)
+		data, info := backup(t, st)
+		header := func(edit func(*store.BackupInfo)) []byte {
+			return repack(t, data, func(name string, content []byte) []byte {
+				if name != "header.json" {
+					return content
+				}
+				var h store.BackupInfo
+				require.NoError(t, json.Unmarshal(content, &h))
+				edit(&h)
+				out, err := json.Marshal(h)
+				require.NoError(t, err)
+				return out
+			})
+		}
+		flipped := repack(t, data, func(name string, content []byte) []byte {
+			if name == "inspections.jsonl" {
+				return bytes.Replace(content, []byte("battery"), []byte("bottles"), 1)
+			}
+			return content
+		})
+		missing := repack(t, data, func(name string, content []byte) []byte {
+			if name == "tokens.jsonl" {
+				return nil
+			}
+			return content
+		})
+		url := sqliteURL(t)
+		if st.Engine() == store.Postgres {
+			url = storetest.PostgresURL(t)
+		}
+		for name, bad := range map[string][]byte{
+			"empty":      nil,
+			"no gzip":    []byte("a text"),
+			"cut":        data[:len(data)-20],
+			"half":       data[:len(data)/2],
+			"a flip":     flipped,
+			"a file off": missing,
+			"rows":       header(func(h *store.BackupInfo) { h.Tables[4].Rows-- }),
+			"newer":      header(func(h *store.BackupInfo) { h.Schema++ }),
+			"columns":    header(func(h *store.BackupInfo) { h.Tables[0].Columns[0] = "id) SELECT 1; --" }),
+			"tables":     header(func(h *store.BackupInfo) { h.Tables[0].Name = "links" }),
+		} {
+			_, err := store.Restore(ctxOf(t), bytes.NewReader(bad), url, store.Options{})
+			require.ErrorIs(t, err, store.ErrInvalid, name)
+		}
+		restored, err := store.Restore(ctxOf(t), bytes.NewReader(data), url, store.Options{})
+		require.NoError(t, err, "the failures have left nothing behind")
+		same(t, info, restored)
+	})
+}
+
+func TestBackupIsConsistent(t *testing.T) {
+	onBoth(t, func(t *testing.T, st *store.Store) {
+		ctx, stop := context.WithCancel(ctxOf(t))
+		var group sync.WaitGroup
+		started := make(chan struct{})
+		group.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				_, _ = st.SaveInspection(ctx, &inspection.Inspection{
+					ID: uuid.NewString(), Evidence: []inspection.Evidence{{Ordinal: 0, Key: "k"}},
+				})
+				if n == 20 {
+					close(started)
+				}
+			}
+		})
+		<-started
+		for range 5 {
+			data, info := backup(t, st)
+			rows := map[string]int64{}
+			for _, table := range info.Tables {
+				rows[table.Name] = table.Rows
+			}
+			require.Equal(t, rows["inspections"], rows["evidence"])
+			_, err := store.Restore(ctxOf(t), bytes.NewReader(data), sqliteURL(t), store.Options{})
+			require.NoError(t, err)
+		}
+		stop()
+		group.Wait()
+	})
+}
+
+func TestBackupTellsAFullDisk(t *testing.T) {
+	st := open(t, sqliteURL(t))
+	_, err := st.Backup(ctxOf(t), fullDisk{})
+	require.ErrorContains(t, err, "no room")
+	require.True(t, strings.HasPrefix(err.Error(), "store: backup: "))
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no room") }
