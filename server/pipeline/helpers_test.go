@@ -1,0 +1,23 @@
+package pipeline_test
+
+import (
+	"image"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/notify"
+	"github.com/binside/binside/vision"
+)
+
+type visionImage = vision.Image
+
+func rectOf(b inspection.Box) image.Rectangle { return image.Rect(b.MinX, b.MinY, b.MaxX, b.MaxY) }
+
+func newRand() *rand.Rand { return rand.New(rand.NewPCG(7, 7)) }
+
+func newHub(t *testing.T) *notify.Hub {
+	h := notify.New(notify.Options{})
+	t.Cleanup(h.Close)
+	return h
+}

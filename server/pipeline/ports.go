@@ -1,0 +1,62 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"github.com/binside/binside/models"
+	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
+)
+
+// IntakeStore is what Intake asks of the store; see server/store for the
+// methods' promises, here as in the other interfaces.
+type IntakeStore interface {
+	ClaimIdempotency(ctx context.Context, binID, key, requestHash, newDepositID string) (depositID string, sameRequest bool, err error)
+	GetInspection(ctx context.Context, id string) (*inspection.Inspection, error)
+}
+
+// CameraStore is what Cameras asks of the store.
+type CameraStore interface {
+	ListCameras(ctx context.Context, f store.PlaceFilter) (page []station.Camera, next string, err error)
+	GetInspection(ctx context.Context, id string) (*inspection.Inspection, error)
+}
+
+// WorkerStore is what Worker asks of the store.
+type WorkerStore interface {
+	GetBin(ctx context.Context, id string) (station.Bin, error)
+	GetInspection(ctx context.Context, id string) (*inspection.Inspection, error)
+	SaveInspection(ctx context.Context, i *inspection.Inspection) (created bool, err error)
+}
+
+// RetentionStore is what Retention asks of the store.
+type RetentionStore interface {
+	EvidenceDue(ctx context.Context, now time.Time, limit int) ([]store.EvidenceRef, error)
+	MarkEvidenceDeleted(ctx context.Context, now time.Time, refs ...store.EvidenceRef) error
+	PurgeIdempotency(ctx context.Context, before time.Time) (n int64, err error)
+}
+
+// Objects is the object store; see server/store/object.
+type Objects interface {
+	Put(ctx context.Context, key string, data []byte, contentType string) error
+	Delete(ctx context.Context, key string) error
+}
+
+// Publisher is the queue's entrance; see queue.Queue.
+type Publisher interface {
+	Publish(ctx context.Context, d inspection.Deposit) error
+}
+
+// Consumer is the queue's exit; see queue.Queue.
+type Consumer interface {
+	Consume(ctx context.Context, inFlight int, handle func(ctx context.Context, d inspection.Deposit, attempt int) error) error
+	PublishStored(i *inspection.Inspection) error
+	SubscribeStored(handle func(*inspection.Inspection)) (stop func(), err error)
+}
+
+// Classifier is the models; see models.Pool. Several views of one deposit
+// give one prediction.
+type Classifier interface {
+	Classify(ctx context.Context, views []models.View) (models.Prediction, error)
+}

@@ -1,0 +1,384 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/binside/binside/datasets/taxonomy"
+	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/notify"
+	"github.com/binside/binside/server/queue"
+	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
+	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/codec"
+)
+
+// WorkerConfig says how deposits are judged and what is kept of them; zero
+// values take the defaults.
+type WorkerConfig struct {
+	// InFlight is how many deposits are worked on at once (default 8).
+	InFlight int
+	// Thresholds are for bins without their own (default
+	// verdict.DefaultThresholds).
+	Thresholds verdict.Thresholds
+	// PassShare is the share of passes whose evidence is kept.
+	PassShare float64
+	// Retention is how long evidence is kept, by verdict (default 30 days).
+	Retention map[verdict.Verdict]time.Duration
+	// ModelWidth, ModelHeight are the model's input size in pixels (default
+	// 224 each).
+	ModelWidth, ModelHeight int
+	// BinTTL is how long a bin's settings may be out of date (default 2 s).
+	BinTTL time.Duration
+	// The steps' time-outs: one question to the store (default 5 s), the
+	// models (10 s), one image's evidence (5 s).
+	StoreTimeout, ClassifyTimeout, EvidenceTimeout time.Duration
+}
+
+func (c WorkerConfig) withDefaults() WorkerConfig {
+	if c.InFlight <= 0 {
+		c.InFlight = 8
+	}
+	if c.Thresholds == (verdict.Thresholds{}) {
+		c.Thresholds = verdict.DefaultThresholds()
+	}
+	if c.ModelWidth <= 0 || c.ModelHeight <= 0 {
+		c.ModelWidth, c.ModelHeight = 224, 224
+	}
+	c.Retention = maps.Clone(c.Retention)
+	if c.Retention == nil {
+		c.Retention = make(map[verdict.Verdict]time.Duration)
+	}
+	for _, v := range verdict.All {
+		if c.Retention[v] <= 0 {
+			c.Retention[v] = 30 * 24 * time.Hour
+		}
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{
+		{&c.BinTTL, 2 * time.Second}, {&c.StoreTimeout, 5 * time.Second},
+		{&c.ClassifyTimeout, 10 * time.Second}, {&c.EvidenceTimeout, 5 * time.Second},
+	} {
+		if *d.value <= 0 {
+			*d.value = d.def
+		}
+	}
+	return c
+}
+
+// WorkerDeps is what a worker works with; all are needed.
+type WorkerDeps struct {
+	Queue      Consumer
+	Store      WorkerStore
+	Objects    Objects
+	Classifier Classifier
+	Taxonomy   *taxonomy.Taxonomy
+	Hub        *notify.Hub
+	Prepared   *Prepared
+	Metrics    *Metrics
+	Logger     *slog.Logger
+}
+
+// Worker makes an inspection of every deposit on the queue.
+type Worker struct {
+	cfg        WorkerConfig
+	queue      Consumer
+	store      WorkerStore
+	objects    Objects
+	classifier Classifier
+	taxonomy   *taxonomy.Taxonomy
+	hub        *notify.Hub
+	prepared   *Prepared
+	metrics    *Metrics
+	log        *slog.Logger
+	bins       *bins
+
+	cancel          context.CancelFunc
+	stopSubscribing func()
+	done            sync.WaitGroup
+}
+
+// NewWorker wires a worker.
+func NewWorker(cfg WorkerConfig, d WorkerDeps) *Worker {
+	cfg = cfg.withDefaults()
+	return &Worker{
+		cfg: cfg, queue: d.Queue, store: d.Store, objects: d.Objects, classifier: d.Classifier,
+		taxonomy: d.Taxonomy, hub: d.Hub, prepared: d.Prepared, metrics: d.Metrics, log: d.Logger,
+		bins: newBins(d.Store, cfg.BinTTL),
+	}
+}
+
+// Start begins to take deposits, and to pass on what other servers on the same
+// queue have stored; both go on until Close.
+func (w *Worker) Start(ctx context.Context) error {
+	stop, err := w.queue.SubscribeStored(w.hub.Publish)
+	if err != nil {
+		return fmt.Errorf("pipeline: notifications: %w", err)
+	}
+	w.stopSubscribing = stop
+	ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	w.done.Go(func() {
+		err := w.queue.Consume(ctx, w.cfg.InFlight, w.Handle)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, queue.ErrClosed) {
+			w.log.Error("worker stopped", "error", err)
+		}
+	})
+	return nil
+}
+
+// Close takes no further deposit and waits until those at work are finished or
+// back on the queue.
+func (w *Worker) Close() {
+	if w.cancel == nil {
+		return
+	}
+	w.cancel()
+	w.done.Wait()
+	w.stopSubscribing()
+}
+
+// InvalidateBin makes the worker ask the store again for a bin, at its next
+// deposit. Call it after every change of a bin.
+func (w *Worker) InvalidateBin(id string) { w.bins.forget(id) }
+
+// Handle makes one deposit's inspection; it is the queue's handler. It may be
+// called again for a deposit that was finished before: nothing changes then
+// but that it is announced again.
+func (w *Worker) Handle(ctx context.Context, d inspection.Deposit, attempt int) error {
+	prepared := w.prepared.Take(d.ID)
+	if attempt > 1 {
+		known, err := w.known(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		if known != nil {
+			w.announce(known)
+			return nil
+		}
+	}
+	i, err := w.judge(ctx, &d, prepared)
+	if err != nil {
+		// A repetition in place should find them again.
+		w.prepared.Put(d.ID, prepared)
+		return err
+	}
+	return w.record(ctx, &d, i, attempt)
+}
+
+// known returns the inspection of a deposit that was stored before, nil where
+// there is none.
+func (w *Worker) known(ctx context.Context, id string) (*inspection.Inspection, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.StoreTimeout)
+	defer cancel()
+	i, err := w.store.GetInspection(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, w.failed("store", err)
+	}
+	return i, nil
+}
+
+// judge turns a deposit into an inspection that lacks only its evidence.
+func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*vision.Image) (*inspection.Inspection, error) {
+	bin, err := w.bin(ctx, d.BinID)
+	if err != nil {
+		return nil, err
+	}
+	views, err := w.views(d, prepared)
+	if err != nil {
+		return nil, err
+	}
+	prediction, err := w.classify(ctx, views)
+	if err != nil {
+		return nil, err
+	}
+	thresholds := w.cfg.Thresholds
+	if bin.Thresholds != nil {
+		thresholds = *bin.Thresholds
+	}
+	best := &d.Images[0]
+	end := w.metrics.step("decide")
+	decision := verdict.Decide(prediction, w.taxonomy, bin.Accepts, thresholds,
+		verdict.Quality{Sharpness: best.Sharpness, Exposure: best.Exposure})
+	end()
+	return &inspection.Inspection{
+		ID: d.ID, StationID: bin.StationID, BinID: d.BinID, CameraID: d.CameraID, Source: d.Source,
+		CapturedAt: d.CapturedAt, ReceivedAt: d.ReceivedAt, DecidedAt: now(),
+		Verdict: decision.Verdict, Reason: decision.Reason, Category: decision.Category, ItemClass: decision.ItemClass,
+		Confidence: decision.Confidence, Categories: decision.Categories, Classes: decision.Classes,
+		Accepts: bin.Accepts, ModelVersion: prediction.ModelVersion, TaxonomyVersion: w.taxonomy.Version,
+		RuleVersion: verdict.RuleVersion, Evidence: []inspection.Evidence{},
+	}, nil
+}
+
+func (w *Worker) bin(ctx context.Context, id string) (station.Bin, error) {
+	defer w.metrics.step("bin")()
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.StoreTimeout)
+	defer cancel()
+	bin, err := w.bins.get(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		w.metrics.workerErrors.WithLabelValues("bin").Inc()
+		return bin, queue.Permanent(fmt.Errorf("pipeline: bin %q is unknown", id))
+	}
+	if err != nil {
+		return bin, w.failed("bin", err)
+	}
+	return bin, nil
+}
+
+// views are the deposit's images and where the item is in each, from memory
+// where this process decoded them itself.
+func (w *Worker) views(d *inspection.Deposit, prepared []*vision.Image) ([]models.View, error) {
+	defer w.metrics.step("decode")()
+	views := make([]models.View, len(d.Images))
+	for n := range d.Images {
+		stored := &d.Images[n]
+		var img *vision.Image
+		if len(prepared) == len(d.Images) {
+			img = prepared[n]
+		} else {
+			var err error
+			if img, err = w.decode(stored); err != nil {
+				w.metrics.workerErrors.WithLabelValues("decode").Inc()
+				return nil, queue.Permanent(fmt.Errorf("pipeline: image %d: %w", n, err))
+			}
+		}
+		views[n] = models.View{Image: img, Crop: cropOf(stored, img)}
+	}
+	return views, nil
+}
+
+// decode reads a queued JPEG at the smallest scale at which the item still
+// fills the model's input.
+func (w *Worker) decode(stored *inspection.Image) (*vision.Image, error) {
+	least := func(side, item, input int) int { return (side*input + item - 1) / max(item, 1) }
+	item := inspection.Box{MaxX: stored.Width, MaxY: stored.Height}
+	if stored.Item != nil {
+		item = *stored.Item
+	}
+	img, _, err := codec.Decode(stored.JPEG, codec.Limits{}, codec.Options{
+		MinWidth:  least(stored.Width, item.MaxX-item.MinX, w.cfg.ModelWidth),
+		MinHeight: least(stored.Height, item.MaxY-item.MinY, w.cfg.ModelHeight),
+	})
+	return img, err
+}
+
+// cropOf is the item's box in img, a scaled copy of the stored image; the
+// whole of it where nobody looked for the item.
+func cropOf(stored *inspection.Image, img *vision.Image) image.Rectangle {
+	b := stored.Item
+	if b == nil || stored.Width <= 0 || stored.Height <= 0 {
+		return img.Rect()
+	}
+	r := image.Rect(
+		b.MinX*img.Width/stored.Width, b.MinY*img.Height/stored.Height,
+		(b.MaxX*img.Width+stored.Width-1)/stored.Width, (b.MaxY*img.Height+stored.Height-1)/stored.Height,
+	).Intersect(img.Rect())
+	if r.Empty() {
+		return img.Rect()
+	}
+	return r
+}
+
+func (w *Worker) classify(ctx context.Context, views []models.View) (models.Prediction, error) {
+	defer w.metrics.step("classify")()
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.ClassifyTimeout)
+	defer cancel()
+	p, err := w.classifier.Classify(ctx, views)
+	switch {
+	case err == nil:
+		return p, nil
+	case errors.Is(err, models.ErrBusy), errors.Is(err, models.ErrDeadline), errors.Is(err, models.ErrClosed),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		// The models have no time now; that is no fault of the deposit.
+		return p, queue.Retry(fmt.Errorf("pipeline: classify: %w", err))
+	}
+	w.metrics.workerErrors.WithLabelValues("classify").Inc()
+	return p, fmt.Errorf("pipeline: classify: %w", err)
+}
+
+// record keeps the evidence, stores the inspection and announces it.
+func (w *Worker) record(ctx context.Context, d *inspection.Deposit, i *inspection.Inspection, attempt int) error {
+	i.Sampled = i.Verdict == verdict.Pass && sampled(d.ID, w.cfg.PassShare)
+	if i.Verdict != verdict.Pass || i.Sampled {
+		end := w.metrics.step("evidence")
+		i.Evidence = w.keep(ctx, d, i.Verdict, i.DecidedAt)
+		end()
+	} else if attempt > 1 {
+		// An earlier attempt may have judged by another model and stopped
+		// after its evidence: no record will ever name that.
+		w.discard(ctx, d)
+	}
+	created, err := w.save(ctx, i)
+	if err != nil {
+		if !queue.IsRetry(err) {
+			w.discard(ctx, d)
+		}
+		return err
+	}
+	if !created {
+		// Another delivery of the same deposit was quicker: its record counts.
+		known, err := w.known(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		if known != nil {
+			i = known
+		}
+	} else {
+		w.metrics.verdicts.WithLabelValues(string(i.Verdict)).Inc()
+		w.metrics.answerSeconds.WithLabelValues(string(i.Source)).Observe(time.Since(i.ReceivedAt).Seconds())
+	}
+	w.announce(i)
+	w.log.Debug("inspection stored", "deposit", i.ID, "bin", i.BinID, "verdict", i.Verdict, "category", i.Category)
+	return nil
+}
+
+func (w *Worker) save(ctx context.Context, i *inspection.Inspection) (created bool, err error) {
+	defer w.metrics.step("store")()
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.StoreTimeout)
+	defer cancel()
+	if created, err = w.store.SaveInspection(ctx, i); err != nil {
+		return false, w.failed("store", err)
+	}
+	return created, nil
+}
+
+// announce tells this process's readers and the other servers.
+func (w *Worker) announce(i *inspection.Inspection) {
+	w.hub.Publish(i)
+	if err := w.queue.PublishStored(i); err != nil {
+		w.log.Warn("other servers were not told of an inspection", "deposit", i.ID, "error", err)
+	}
+}
+
+// now is the time in UTC as the store keeps it, so that an announced inspection
+// equals the one that is read later.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// failed counts a store's error and says whether it is the store's own
+// matter: then the deposit is tried again for as long as it takes.
+func (w *Worker) failed(step string, err error) error {
+	w.metrics.workerErrors.WithLabelValues(step).Inc()
+	err = fmt.Errorf("pipeline: %s: %w", step, err)
+	switch {
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return queue.Retry(err)
+	case errors.Is(err, store.ErrInvalid), errors.Is(err, store.ErrNotFound):
+		return queue.Permanent(err)
+	}
+	return err
+}

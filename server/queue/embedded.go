@@ -1,0 +1,160 @@
+package queue
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// embedded is a NATS server inside this process.
+type embedded struct {
+	server         *server.Server
+	lock           *os.File
+	user, password string
+}
+
+// startEmbedded starts a server on the files in cfg.Dir and waits until it
+// takes connections.
+func startEmbedded(cfg Config) (*embedded, error) {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("queue: %w", err)
+	}
+	lock, err := lockDir(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	e := &embedded{lock: lock, user: "binside-" + secret(6), password: secret(24)}
+	opts, err := e.options(cfg)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	e.server, err = server.NewServer(opts)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("queue: embedded server: %w", err), lock.Close())
+	}
+	bridge := &natsLogger{log: cfg.Logger}
+	e.server.SetLoggerV2(bridge, false, false, false)
+	e.server.Start()
+	// A server that cannot listen or cannot use its files says so as a "fatal"
+	// line only, and is not ready.
+	listens := cfg.Listen == "" || e.server.Addr() != nil
+	if !listens || !e.server.ReadyForConnections(cfg.ConnectTimeout) || !e.server.JetStreamEnabled() {
+		e.stop()
+		return nil, fmt.Errorf("queue: embedded server did not start: %s", bridge.lastFatal())
+	}
+	return e, nil
+}
+
+func (e *embedded) options(cfg Config) (*server.Options, error) {
+	opts := &server.Options{
+		ServerName: "binside",
+		DontListen: cfg.Listen == "",
+		// Nobody is let in without a password, this process included: its own
+		// is made at every start and never leaves it.
+		Users:           []*server.User{{Username: e.user, Password: e.password}},
+		NoSystemAccount: true,
+		JetStream:       true,
+		StoreDir:        cfg.Dir,
+		SyncAlways:      !cfg.NoSync,
+		// The streams reserve their bytes; the rest is room for the
+		// consumer's state.
+		JetStreamMaxStore:      cfg.MaxBytes + cfg.DeadMaxBytes + 64<<20,
+		JetStreamMaxMemory:     64 << 20,
+		DisableJetStreamBanner: true,
+		MaxPayload:             MaxPayload + 64<<10, // headers count too
+		NoLog:                  true,
+		NoSigs:                 true,
+	}
+	if cfg.Listen == "" {
+		return opts, nil
+	}
+	host, port, err := net.SplitHostPort(cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("queue: listen address: %w", err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n < 0 || n > 65535 {
+		return nil, fmt.Errorf("queue: listen address: port %q is no number from 0 to 65535", port)
+	}
+	if n == 0 {
+		n = server.RANDOM_PORT
+	}
+	opts.Host, opts.Port = host, n
+	opts.Users = append(opts.Users, &server.User{Username: cfg.ListenUser, Password: cfg.ListenPassword})
+	return opts, nil
+}
+
+// stop shuts the server down and waits for its goroutines and files.
+func (e *embedded) stop() {
+	e.server.Shutdown()
+	e.server.WaitForShutdown()
+	_ = e.lock.Close()
+}
+
+// lockDir takes the folder for this process, for JetStream itself does not:
+// two servers on one folder destroy each other's files.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("queue: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("queue: folder %s is in use by another process: %w", dir, err)
+	}
+	return f, nil
+}
+
+// secret is n random bytes as text.
+func secret(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// natsLogger passes the server's warnings and errors on; its notices are
+// noise at the level of this service.
+type natsLogger struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	fatal string
+}
+
+func (l *natsLogger) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
+func (l *natsLogger) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v...) }
+func (l *natsLogger) Errorf(format string, v ...any)  { l.say(slog.LevelError, format, v...) }
+func (l *natsLogger) Debugf(string, ...any)           {}
+func (l *natsLogger) Tracef(string, ...any)           {}
+
+// Fatalf remembers the reason; ending the process is for main to decide.
+func (l *natsLogger) Fatalf(format string, v ...any) {
+	l.mu.Lock()
+	l.fatal = fmt.Sprintf(format, v...)
+	l.mu.Unlock()
+	l.say(slog.LevelError, format, v...)
+}
+
+func (l *natsLogger) lastFatal() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fatal == "" {
+		return "it was not ready in time"
+	}
+	return l.fatal
+}
+
+func (l *natsLogger) say(level slog.Level, format string, v ...any) {
+	l.log.Log(ctxBackground, level, "embedded queue server: "+strings.TrimSpace(fmt.Sprintf(format, v...)))
+}
