@@ -1,0 +1,169 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
+)
+
+// NewBin is the body of POST /stations/{id}/bins.
+type NewBin struct {
+	ID         string              `json:"id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{1,62}$" doc:"A UUIDv7 is given where it is absent"`
+	Name       string              `json:"name" minLength:"1" maxLength:"200"`
+	Accepts    []string            `json:"accepts" minItems:"1" maxItems:"16" doc:"Categories of the taxonomy that belong in the bin"`
+	Thresholds *verdict.Thresholds `json:"thresholds,omitempty" doc:"Instead of the configuration's"`
+}
+
+// BinChange is the body of PATCH /bins/{id}: what is absent stays.
+type BinChange struct {
+	Name            *string             `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	Accepts         []string            `json:"accepts,omitempty" minItems:"1" maxItems:"16"`
+	Thresholds      *verdict.Thresholds `json:"thresholds,omitempty"`
+	ClearThresholds bool                `json:"clear_thresholds,omitempty" doc:"Back to the configuration's thresholds"`
+}
+
+type binOut struct{ Body station.Bin }
+
+func (s *Server) registerBins() {
+	handle(s, route{
+		method: http.MethodGet, path: base + "/bins", id: "list-all-bins", tag: "places", action: auth.Look,
+		summary: "List bins",
+	}, func(ctx context.Context, in *struct {
+		PageQuery
+		Station string `query:"station" maxLength:"64"`
+	}) (*listOut[station.Bin], error) {
+		return s.listBins(ctx, in.PageQuery, in.Station)
+	})
+
+	handle(s, route{
+		method: http.MethodGet, path: base + "/stations/{id}/bins", id: "list-bins", tag: "places", action: auth.Look,
+		summary: "List a station's bins",
+	}, func(ctx context.Context, in *struct {
+		IDPath
+		PageQuery
+	}) (*listOut[station.Bin], error) {
+		if _, err := s.station(ctx, in.ID, auth.Look); err != nil {
+			return nil, err
+		}
+		return s.listBins(ctx, in.PageQuery, in.ID)
+	})
+
+	handle(s, route{
+		method: http.MethodPost, path: base + "/stations/{id}/bins", id: "create-bin", tag: "places", action: auth.Manage,
+		summary: "Create a bin", status: http.StatusCreated,
+	}, s.createBin)
+
+	handle(s, route{
+		method: http.MethodGet, path: base + "/bins/{id}", id: "get-bin", tag: "places", action: auth.Look,
+		summary: "Get a bin",
+	}, func(ctx context.Context, in *IDPath) (*binOut, error) {
+		b, err := s.bin(ctx, in.ID, auth.Look)
+		return &binOut{b}, err
+	})
+
+	handle(s, route{
+		method: http.MethodPatch, path: base + "/bins/{id}", id: "change-bin", tag: "places", action: auth.Manage,
+		summary: "Change a bin",
+	}, s.changeBin)
+}
+
+func (s *Server) listBins(ctx context.Context, q PageQuery, asked string) (*listOut[station.Bin], error) {
+	after, err := q.after()
+	if err != nil {
+		return nil, err
+	}
+	id, err := stationScope(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	items, next, err := s.Store.ListBins(ctx, store.PlaceFilter{StationID: id, After: after, Limit: q.Limit})
+	return listOf(items, next), err
+}
+
+func (s *Server) createBin(ctx context.Context, in *struct {
+	IDPath
+	Body NewBin
+},
+) (*binOut, error) {
+	if _, err := s.station(ctx, in.ID, auth.Manage); err != nil {
+		return nil, err
+	}
+	b := station.Bin{
+		ID: in.Body.ID, StationID: in.ID, Name: strings.TrimSpace(in.Body.Name), Accepts: in.Body.Accepts, Thresholds: in.Body.Thresholds,
+	}
+	if err := s.checkBin(b); err != nil {
+		return nil, err
+	}
+	if err := s.Store.CreateBin(ctx, &b); err != nil {
+		return nil, err
+	}
+	return &binOut{b}, nil
+}
+
+func (s *Server) changeBin(ctx context.Context, in *struct {
+	IDPath
+	Body BinChange
+},
+) (*binOut, error) {
+	b, err := s.bin(ctx, in.ID, auth.Manage)
+	if err != nil {
+		return nil, err
+	}
+	set(&b.Name, in.Body.Name)
+	if in.Body.Accepts != nil {
+		b.Accepts = in.Body.Accepts
+	}
+	if in.Body.Thresholds != nil {
+		b.Thresholds = in.Body.Thresholds
+	}
+	if in.Body.ClearThresholds {
+		b.Thresholds = nil
+	}
+	if err := s.checkBin(b); err != nil {
+		return nil, err
+	}
+	if err := s.Store.UpdateBin(ctx, &b); err != nil {
+		return nil, err
+	}
+	if s.BinChanged != nil {
+		s.BinChanged(b.ID)
+	}
+	return &binOut{b}, nil
+}
+
+// bin reads a bin whose station the caller may do the action on.
+func (s *Server) bin(ctx context.Context, id string, a auth.Action) (station.Bin, error) {
+	b, err := s.Store.GetBin(ctx, id)
+	if err == nil {
+		err = hidden(ctx, a, auth.Resource{StationID: b.StationID})
+	}
+	if err != nil {
+		return station.Bin{}, err
+	}
+	return b, nil
+}
+
+func (s *Server) checkBin(b station.Bin) error {
+	for i, category := range b.Accepts {
+		if !s.isCategory(category) {
+			return invalid(fmt.Sprintf("body.accepts[%d]", i), "the taxonomy has no such category")
+		}
+		if slices.Contains(b.Accepts[:i], category) {
+			return invalid(fmt.Sprintf("body.accepts[%d]", i), "the category is named twice")
+		}
+	}
+	if t := b.Thresholds; t != nil && t.MinExposure >= t.MaxExposure {
+		return invalid("body.thresholds", "min_exposure must be less than max_exposure")
+	}
+	return nil
+}
+
+func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }

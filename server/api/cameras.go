@@ -1,0 +1,309 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
+)
+
+// Camera is a camera as it is shown: without the credential that its URL may
+// hold.
+type Camera struct {
+	ID          string             `json:"id"`
+	StationID   string             `json:"station_id"`
+	Name        string             `json:"name"`
+	Kind        station.CameraKind `json:"kind" enum:"push,mjpeg,rtsp,file"`
+	URLRedacted string             `json:"url_redacted,omitempty" doc:"Where the frames are fetched, user name, password and query hidden"`
+	Enabled     bool               `json:"enabled"`
+	Regions     []station.Region   `json:"regions"`
+	State       CameraState        `json:"state"`
+	CreatedAt   time.Time          `json:"created_at"`
+	UpdatedAt   time.Time          `json:"updated_at"`
+}
+
+// CameraState is how a camera does.
+type CameraState struct {
+	Status      string     `json:"status" example:"connected" doc:"disabled, stopped (enabled, and not running in this process), or the running camera's own word"`
+	Since       *time.Time `json:"since,omitempty"`
+	LastFrameAt *time.Time `json:"last_frame_at,omitempty"`
+	Frames      uint64     `json:"frames"`
+	Dropped     uint64     `json:"dropped"`
+	Error       string     `json:"error,omitempty"`
+}
+
+// NewCamera is the body of POST /stations/{id}/cameras.
+type NewCamera struct {
+	ID      string             `json:"id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{1,62}$" doc:"A UUIDv7 is given where it is absent"`
+	Name    string             `json:"name" minLength:"1" maxLength:"200"`
+	Kind    station.CameraKind `json:"kind" enum:"push,mjpeg,rtsp,file"`
+	URL     string             `json:"url,omitempty" maxLength:"2048" doc:"http(s)://… for mjpeg, rtsp(s)://… for rtsp, a path for file, nothing for push"`
+	Enabled *bool              `json:"enabled,omitempty" doc:"true where it is absent"`
+	Regions []station.Region   `json:"regions" maxItems:"32"`
+}
+
+// CameraChange is the body of PATCH /cameras/{id}: what is absent stays.
+type CameraChange struct {
+	Name    *string             `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	Kind    *station.CameraKind `json:"kind,omitempty" enum:"push,mjpeg,rtsp,file"`
+	URL     *string             `json:"url,omitempty" maxLength:"2048"`
+	Enabled *bool               `json:"enabled,omitempty"`
+	Regions []station.Region    `json:"regions,omitempty" maxItems:"32"`
+}
+
+type cameraOut struct{ Body Camera }
+
+func (s *Server) registerCameras() {
+	handle(s, route{
+		method: http.MethodGet, path: base + "/cameras", id: "list-all-cameras", tag: "places", action: auth.Look,
+		summary: "List cameras",
+	}, func(ctx context.Context, in *struct {
+		PageQuery
+		Station string `query:"station" maxLength:"64"`
+	}) (*listOut[Camera], error) {
+		return s.listCameras(ctx, in.PageQuery, in.Station)
+	})
+
+	handle(s, route{
+		method: http.MethodGet, path: base + "/stations/{id}/cameras", id: "list-cameras", tag: "places", action: auth.Look,
+		summary: "List a station's cameras",
+	}, func(ctx context.Context, in *struct {
+		IDPath
+		PageQuery
+	}) (*listOut[Camera], error) {
+		if _, err := s.station(ctx, in.ID, auth.Look); err != nil {
+			return nil, err
+		}
+		return s.listCameras(ctx, in.PageQuery, in.ID)
+	})
+
+	handle(s, route{
+		method: http.MethodPost, path: base + "/stations/{id}/cameras", id: "create-camera", tag: "places", action: auth.Manage,
+		summary: "Create a camera", status: http.StatusCreated,
+	}, s.createCamera)
+
+	handle(s, route{
+		method: http.MethodGet, path: base + "/cameras/{id}", id: "get-camera", tag: "places", action: auth.Look,
+		summary: "Get a camera and its state",
+	}, func(ctx context.Context, in *IDPath) (*cameraOut, error) {
+		c, err := s.camera(ctx, in.ID, auth.Look)
+		if err != nil {
+			return nil, err
+		}
+		return &cameraOut{s.viewCamera(c)}, nil
+	})
+
+	handle(s, route{
+		method: http.MethodPatch, path: base + "/cameras/{id}", id: "change-camera", tag: "places", action: auth.Manage,
+		summary: "Change a camera",
+	}, s.changeCamera)
+}
+
+func (s *Server) listCameras(ctx context.Context, q PageQuery, asked string) (*listOut[Camera], error) {
+	after, err := q.after()
+	if err != nil {
+		return nil, err
+	}
+	id, err := stationScope(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	items, next, err := s.Store.ListCameras(ctx, store.PlaceFilter{StationID: id, After: after, Limit: q.Limit})
+	if err != nil {
+		return nil, err
+	}
+	return listOf(s.viewCameras(items), next), nil
+}
+
+func (s *Server) createCamera(ctx context.Context, in *struct {
+	IDPath
+	Body NewCamera
+},
+) (*cameraOut, error) {
+	if _, err := s.station(ctx, in.ID, auth.Manage); err != nil {
+		return nil, err
+	}
+	c := station.Camera{
+		ID: in.Body.ID, StationID: in.ID, Name: strings.TrimSpace(in.Body.Name), Kind: in.Body.Kind,
+		URL: in.Body.URL, Enabled: in.Body.Enabled == nil || *in.Body.Enabled, Regions: in.Body.Regions,
+	}
+	if err := s.checkCamera(c); err != nil {
+		return nil, err
+	}
+	if err := s.Store.CreateCamera(ctx, &c); err != nil {
+		return nil, err
+	}
+	s.reload(ctx)
+	return &cameraOut{s.viewCamera(c)}, nil
+}
+
+func (s *Server) changeCamera(ctx context.Context, in *struct {
+	IDPath
+	Body CameraChange
+},
+) (*cameraOut, error) {
+	c, err := s.camera(ctx, in.ID, auth.Manage)
+	if err != nil {
+		return nil, err
+	}
+	set(&c.Name, in.Body.Name)
+	set(&c.Kind, in.Body.Kind)
+	set(&c.URL, in.Body.URL)
+	set(&c.Enabled, in.Body.Enabled)
+	if in.Body.Regions != nil {
+		c.Regions = in.Body.Regions
+	}
+	if err := s.checkCamera(c); err != nil {
+		return nil, err
+	}
+	if err := s.Store.UpdateCamera(ctx, &c); err != nil {
+		return nil, err
+	}
+	s.reload(ctx)
+	return &cameraOut{s.viewCamera(c)}, nil
+}
+
+// reload makes the running cameras follow the store. The change is stored
+// whatever comes of it: a camera that does not start says so in its state.
+func (s *Server) reload(ctx context.Context) {
+	if err := s.Cameras.Reload(ctx); err != nil {
+		s.Log.ErrorContext(ctx, "cameras were not reloaded", "id", requestID(ctx), "err", err)
+	}
+}
+
+// camera reads a camera that the caller may do the action on.
+func (s *Server) camera(ctx context.Context, id string, a auth.Action) (station.Camera, error) {
+	c, err := s.Store.GetCamera(ctx, id)
+	if err == nil {
+		err = hidden(ctx, a, auth.Resource{StationID: c.StationID, CameraID: c.ID})
+	}
+	if err != nil {
+		return station.Camera{}, err
+	}
+	return c, nil
+}
+
+func (s *Server) viewCamera(c station.Camera) Camera {
+	return s.viewCameras([]station.Camera{c})[0]
+}
+
+func (s *Server) viewCameras(cameras []station.Camera) []Camera {
+	states := s.Cameras.States()
+	out := make([]Camera, len(cameras))
+	for i, c := range cameras {
+		v := Camera{
+			ID: c.ID, StationID: c.StationID, Name: c.Name, Kind: c.Kind, URLRedacted: redacted(c), Enabled: c.Enabled,
+			Regions: c.Regions, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, State: CameraState{Status: "stopped"},
+		}
+		if v.Regions == nil {
+			v.Regions = []station.Region{}
+		}
+		if st, ok := states[c.ID]; ok {
+			v.State = CameraState{
+				Status: string(st.Status), Since: optional(st.Since), LastFrameAt: optional(st.LastFrameAt),
+				Frames: st.Frames, Dropped: st.Dropped, Error: st.Error,
+			}
+		} else if !c.Enabled {
+			v.State.Status = "disabled"
+		}
+		out[i] = v
+	}
+	return out
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// hiddenText stands for what is not shown of a URL.
+const hiddenText = "***"
+
+// redacted is a camera's URL without user name and password, and without the
+// values of its query, where cheap cameras take their password.
+func redacted(c station.Camera) string {
+	if c.URL == "" || c.Kind == station.File {
+		return c.URL
+	}
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Host == "" {
+		return hiddenText
+	}
+	out := u.Scheme + "://"
+	if u.User != nil {
+		out += hiddenText + "@"
+	}
+	out += u.Host + u.EscapedPath()
+	if u.RawQuery != "" {
+		out += "?" + hiddenText
+	}
+	return out
+}
+
+// checkCamera says what is wrong with a camera. No answer repeats its URL.
+func (s *Server) checkCamera(c station.Camera) error {
+	for i, r := range c.Regions {
+		if err := r.Polygon.Validate(); err != nil {
+			return invalid(fmt.Sprintf("body.regions[%d].polygon", i), err.Error())
+		}
+	}
+	const at = "body.url"
+	if strings.Contains(c.URL, hiddenText) {
+		return invalid(at, "this is the redacted URL; send the whole one, or leave it out to keep it")
+	}
+	switch c.Kind {
+	case station.Push:
+		if c.URL != "" {
+			return invalid(at, "a push camera has no URL")
+		}
+	case station.MJPEG:
+		return checkURL(c.URL, "http", "https")
+	case station.RTSP:
+		return checkURL(c.URL, "rtsp", "rtsps")
+	case station.File:
+		return s.checkFile(c.URL)
+	default:
+		return invalid("body.kind", "push, mjpeg, rtsp or file is expected")
+	}
+	return nil
+}
+
+func checkURL(text string, schemes ...string) error {
+	u, err := url.Parse(text)
+	if err == nil && u.Host != "" {
+		for _, scheme := range schemes {
+			if u.Scheme == scheme {
+				return nil
+			}
+		}
+	}
+	return invalid("body.url", "a URL that begins with "+strings.Join(schemes, ":// or ")+":// is expected")
+}
+
+// checkFile keeps cameras of kind "file" inside the one folder that was set
+// for them, symbolic links followed.
+func (s *Server) checkFile(path string) error {
+	const at = "body.url"
+	if s.cfg.MediaDir == "" {
+		return invalid(at, "cameras of kind file are not allowed here: no media folder is configured")
+	}
+	dir, err := filepath.EvalSymlinks(s.cfg.MediaDir)
+	if err != nil {
+		return invalid(at, "the media folder does not exist")
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil || !filepath.IsAbs(path) || !strings.HasPrefix(target, dir+string(filepath.Separator)) {
+		return invalid(at, "an absolute path of a file in the media folder is expected")
+	}
+	return nil
+}

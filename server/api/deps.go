@@ -1,0 +1,196 @@
+package api
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/binside/binside/datasets"
+	"github.com/binside/binside/datasets/taxonomy"
+	"github.com/binside/binside/models"
+	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/notify"
+	"github.com/binside/binside/server/pipeline"
+	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
+	"github.com/binside/binside/vision/codec"
+)
+
+// Store is what the API asks of the records; see server/store.
+type Store interface {
+	CreateStation(ctx context.Context, s *station.Station) error
+	UpdateStation(ctx context.Context, s *station.Station) error
+	GetStation(ctx context.Context, id string) (station.Station, error)
+	ListStations(ctx context.Context, f store.PlaceFilter) ([]station.Station, string, error)
+
+	CreateBin(ctx context.Context, b *station.Bin) error
+	UpdateBin(ctx context.Context, b *station.Bin) error
+	GetBin(ctx context.Context, id string) (station.Bin, error)
+	ListBins(ctx context.Context, f store.PlaceFilter) ([]station.Bin, string, error)
+
+	CreateCamera(ctx context.Context, c *station.Camera) error
+	UpdateCamera(ctx context.Context, c *station.Camera) error
+	GetCamera(ctx context.Context, id string) (station.Camera, error)
+	ListCameras(ctx context.Context, f store.PlaceFilter) ([]station.Camera, string, error)
+
+	GetInspection(ctx context.Context, id string) (*inspection.Inspection, error)
+	ListInspections(ctx context.Context, f inspection.Filter) ([]*inspection.Inspection, error)
+	CountInspections(ctx context.Context, f store.CountFilter) ([]store.Count, error)
+	SaveReview(ctx context.Context, id string, r inspection.Review, samples ...datasets.Sample) (*inspection.Inspection, error)
+	LastSeq(ctx context.Context) (int64, error)
+
+	SaveSample(ctx context.Context, s *datasets.Sample) (created bool, err error)
+	GetSample(ctx context.Context, id string) (datasets.Sample, error)
+	ListSamples(ctx context.Context, f store.SampleFilter) ([]datasets.Sample, string, error)
+}
+
+// Objects is where images lie; see server/store/object.
+type Objects interface {
+	Put(ctx context.Context, key string, data []byte, contentType string) error
+	Get(ctx context.Context, key string) ([]byte, error)
+}
+
+// Intake takes pushed deposits; see pipeline.Intake. It keeps none of the
+// request's memory.
+type Intake interface {
+	Submit(ctx context.Context, req pipeline.Request) (*pipeline.Submission, error)
+}
+
+// Cameras runs the cameras; see pipeline.Cameras.
+type Cameras interface {
+	States() map[string]pipeline.CameraState
+	Reload(ctx context.Context) error
+	PushFrame(ctx context.Context, cameraID string, frame pipeline.Upload) (*pipeline.PushedFrame, error)
+}
+
+// Hub tells of stored inspections; see notify.Hub.
+type Hub interface {
+	Subscribe(ctx context.Context, keep func(*inspection.Inspection) bool) (*notify.Subscription, error)
+}
+
+// Demonstration reports on the demonstration station.
+type Demonstration interface {
+	Report(ctx context.Context) (DemonstrationReport, error)
+}
+
+// Readiness is how one part of the service does.
+type Readiness struct {
+	Status Status `json:"status" enum:"ready,degraded,not-ready"`
+	// Detail says in a few words what is wrong; it holds no secret.
+	Detail string `json:"detail,omitempty"`
+}
+
+// Status is the service's or one part's readiness.
+type Status string
+
+const (
+	Ready    Status = "ready"
+	Degraded Status = "degraded" // works, something is caught up later
+	NotReady Status = "not-ready"
+)
+
+// Deps are the parts that the API stands on. All are needed unless said
+// otherwise; the API closes none of them.
+type Deps struct {
+	Store    Store
+	Objects  Objects
+	Intake   Intake
+	Cameras  Cameras
+	Hub      Hub
+	Auth     *auth.Service
+	Taxonomy *taxonomy.Taxonomy
+	// Card is the running model's.
+	Card models.Card
+	// BinChanged is called after a bin was changed, so that the worker asks
+	// for it anew; may be nil.
+	BinChanged func(id string)
+	// Demonstration is nil where there is none.
+	Demonstration Demonstration
+	// Components says how the parts do, by the names model, queue, store and
+	// objects. The service is ready when none is NotReady.
+	Components func(ctx context.Context) map[string]Readiness
+	// Page holds the browser app's files (index.html, assets/…, and
+	// swagger/… for /docs); nil or empty: a plain message instead.
+	Page fs.FS
+	// SigningKey signs image links: at least 32 random bytes that outlive a
+	// restart.
+	SigningKey []byte
+
+	Log *slog.Logger
+	// Registerer takes the API's own metrics, Gatherer is what /metrics shows.
+	Registerer prometheus.Registerer
+	Gatherer   prometheus.Gatherer
+}
+
+// Config bounds the API; zero values take the defaults.
+type Config struct {
+	Version string
+	// MaxBody bounds a pushed deposit or an upload of samples, in bytes
+	// (default 16 MiB); other requests may hold 1 MiB.
+	MaxBody int
+	// Limits are the decoder's, for samples.
+	Limits codec.Limits
+	// ReadTimeout bounds the arrival of one request (default 30 s),
+	// WriteTimeout the sending of one answer (default 30 s), IdleTimeout the
+	// pause between two requests of a connection (default 75 s).
+	ReadTimeout, WriteTimeout, IdleTimeout time.Duration
+	// RequestTimeout bounds the work on one request, waiting for a verdict
+	// not counted (default 15 s).
+	RequestTimeout time.Duration
+	// Heartbeat is the pause between two signs of life of a live stream
+	// (default 15 s).
+	Heartbeat time.Duration
+	// StreamWriteTimeout is how long a live stream's reader may take no bytes
+	// before it is dropped (default 15 s).
+	StreamWriteTimeout time.Duration
+	// MaxReplay is how many missed inspections a resumed stream is given
+	// before it is told to reload instead (default 500).
+	MaxReplay int
+	// LinkLife is how long an image link works (default 5 min).
+	LinkLife time.Duration
+	// TLSCert and TLSKey are PEM files; both or neither.
+	TLSCert, TLSKey string
+	// SecureCookie marks the session's cookie Secure even where this process
+	// speaks plain HTTP, behind a proxy that ends TLS.
+	SecureCookie bool
+	// OpenMetrics lets /metrics answer without a credential.
+	OpenMetrics bool
+	// MediaDir is the only folder from which cameras of kind "file" may read;
+	// empty: such cameras cannot be made through the API.
+	MediaDir string
+	// Now is the clock, for tests; nil is the real one.
+	Now func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	orInt := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	orTime := func(v *time.Duration, d time.Duration) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	orInt(&c.MaxBody, 16<<20)
+	orInt(&c.MaxReplay, 500)
+	orTime(&c.ReadTimeout, 30*time.Second)
+	orTime(&c.WriteTimeout, 30*time.Second)
+	orTime(&c.IdleTimeout, 75*time.Second)
+	orTime(&c.RequestTimeout, 15*time.Second)
+	orTime(&c.Heartbeat, 15*time.Second)
+	orTime(&c.StreamWriteTimeout, 15*time.Second)
+	orTime(&c.LinkLife, 5*time.Minute)
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}

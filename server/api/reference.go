@@ -1,0 +1,192 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/binside/binside/datasets/taxonomy"
+	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
+)
+
+// Taxonomy is the table from item class to category that is in force.
+type Taxonomy struct {
+	ID         string              `json:"id"`
+	Version    string              `json:"version"`
+	Categories []taxonomy.Category `json:"categories"`
+	Classes    []taxonomy.Class    `json:"classes"`
+}
+
+// Overview is what the wall shows at first.
+type Overview struct {
+	At    time.Time         `json:"at"`
+	Items []StationOverview `json:"items"`
+}
+
+// StationOverview is one station with its bins, cameras and today's figures.
+type StationOverview struct {
+	Station station.Station `json:"station"`
+	Bins    []station.Bin   `json:"bins"`
+	Cameras []Camera        `json:"cameras"`
+	Today   Today           `json:"today"`
+}
+
+// Today counts the inspections since the station's local midnight, by the
+// time of capture.
+type Today struct {
+	Since    time.Time                 `json:"since"`
+	Total    int64                     `json:"total"`
+	Verdicts map[verdict.Verdict]int64 `json:"verdicts" doc:"All four verdicts are there"`
+	// Unreviewed are the flagged ones (tell, check) that nobody has reviewed.
+	Unreviewed int64 `json:"unreviewed"`
+}
+
+// DemonstrationReport is how the demonstration station does against the
+// truth that its simulator knows.
+type DemonstrationReport struct {
+	Running bool               `json:"running"`
+	Since   time.Time          `json:"since"`
+	Judged  []JudgedCategory   `json:"judged" doc:"Categories that its photographs can show, with how many items of them"`
+	Not     []string           `json:"not_judged" doc:"Categories that it has no photographs of"`
+	Score   DemonstrationScore `json:"score"`
+}
+
+// JudgedCategory is a category that the demonstration can judge.
+type JudgedCategory struct {
+	Category    string   `json:"category"`
+	ItemClasses []string `json:"item_classes"`
+	N           int      `json:"n" doc:"Photographed items"`
+}
+
+// DemonstrationScore compares what was thrown in with what was recorded.
+type DemonstrationScore struct {
+	Deposits         int   `json:"deposits" doc:"Items thrown in so far"`
+	Events           int   `json:"events" doc:"Of these, found as one event each"`
+	Missed           int   `json:"missed"`
+	FalseEvents      int   `json:"false_events" doc:"Events where nothing was thrown in"`
+	TellPrecision    Share `json:"tell_precision" doc:"Of those told, share that was wrong indeed"`
+	MisdepositRecall Share `json:"misdeposit_recall" doc:"Of the wrong ones whose class the model knows, share with tell or check"`
+	FalseTell        Share `json:"false_tell" doc:"Of the right ones, share that was told"`
+}
+
+// Share is a proportion with its 95% confidence interval.
+type Share struct {
+	Value float64 `json:"value" minimum:"0" maximum:"1" doc:"0 where n is 0"`
+	N     int     `json:"n"`
+	Low   float64 `json:"low" minimum:"0" maximum:"1"`
+	High  float64 `json:"high" minimum:"0" maximum:"1"`
+}
+
+func (s *Server) registerReference() {
+	handle(s, route{
+		method: http.MethodGet, path: base + "/taxonomy", id: "get-taxonomy", tag: "reference", action: auth.Reference,
+		summary: "Categories, item classes and which belongs where",
+	}, func(context.Context, *struct{}) (*struct{ Body Taxonomy }, error) {
+		t := s.Taxonomy
+		return &struct{ Body Taxonomy }{Taxonomy{ID: t.ID, Version: t.Version, Categories: t.Categories, Classes: t.Classes}}, nil
+	})
+
+	handle(s, route{
+		method: http.MethodGet, path: base + "/model", id: "get-model", tag: "reference", action: auth.Reference,
+		summary: "The running model's card",
+	}, func(context.Context, *struct{}) (*struct{ Body models.Card }, error) {
+		return &struct{ Body models.Card }{s.Card}, nil
+	})
+
+	handle(s, route{
+		method: http.MethodGet, path: base + "/demonstration", id: "get-demonstration", tag: "reference", action: auth.Reference,
+		summary: "The demonstration station's own score", about: "404 where no demonstration runs.",
+	}, func(ctx context.Context, _ *struct{}) (*struct{ Body DemonstrationReport }, error) {
+		if s.Demonstration == nil {
+			return nil, kindNotFound.problem("No demonstration runs here")
+		}
+		r, err := s.Demonstration.Report(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &struct{ Body DemonstrationReport }{r}, nil
+	})
+
+	handle(s, route{
+		method: http.MethodGet, path: base + "/overview", id: "get-overview", tag: "reference", action: auth.Look,
+		summary: "Every station with today's verdicts and its cameras' state",
+	}, s.overview)
+}
+
+// maxOverview is how many stations the overview holds; a city's wall shows a
+// region at a time.
+const maxOverview = store.MaxPage
+
+func (s *Server) overview(ctx context.Context, in *struct {
+	Region string `query:"region" maxLength:"500" doc:"Only stations at or below this node of the region tree"`
+},
+) (*struct{ Body Overview }, error) {
+	stations, err := s.listStations(ctx, PageQuery{Limit: maxOverview}, in.Region)
+	if err != nil {
+		return nil, err
+	}
+	now := s.cfg.Now()
+	out := Overview{At: now.UTC(), Items: make([]StationOverview, 0, len(stations.Body.Items))}
+	for _, st := range stations.Body.Items {
+		o, err := s.stationOverview(ctx, st, now)
+		if err != nil {
+			return nil, err
+		}
+		out.Items = append(out.Items, o)
+	}
+	return &struct{ Body Overview }{out}, nil
+}
+
+func (s *Server) stationOverview(ctx context.Context, st station.Station, now time.Time) (StationOverview, error) {
+	here := store.PlaceFilter{StationID: st.ID, Limit: store.MaxPage}
+	bins, _, err := s.Store.ListBins(ctx, here)
+	if err != nil {
+		return StationOverview{}, err
+	}
+	cameras, _, err := s.Store.ListCameras(ctx, here)
+	if err != nil {
+		return StationOverview{}, err
+	}
+	today := Today{Since: midnight(now, st.TimeZone), Verdicts: map[verdict.Verdict]int64{}}
+	for _, v := range verdict.All {
+		today.Verdicts[v] = 0
+	}
+	counts, err := s.Store.CountInspections(ctx, store.CountFilter{StationID: st.ID, From: today.Since})
+	if err != nil {
+		return StationOverview{}, err
+	}
+	for _, c := range counts {
+		v := verdict.Verdict(c.Verdict)
+		today.Verdicts[v] += c.N
+		today.Total += c.N
+		if v == verdict.Tell || v == verdict.Check {
+			today.Unreviewed += c.Unreviewed
+		}
+	}
+	if bins == nil {
+		bins = []station.Bin{}
+	}
+	return StationOverview{Station: st, Bins: bins, Cameras: s.viewCameras(cameras), Today: today}, nil
+}
+
+// midnight is the beginning of the day at a place, in UTC. Where a clock
+// change skips midnight, time.Date gives the first moment after it.
+func midnight(now time.Time, zone string) time.Time {
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		loc = time.UTC
+	}
+	y, m, d := now.In(loc).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, loc).UTC()
+}
+
+func (s *Server) isCategory(id string) bool {
+	_, ok := s.Taxonomy.Category(id)
+	return ok
+}
+
+func (s *Server) categoryOf(class string) (string, bool) { return s.Taxonomy.CategoryOf(class) }

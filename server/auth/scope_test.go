@@ -1,0 +1,69 @@
+package auth
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRightsTable(t *testing.T) {
+	here, there := Resource{StationID: "here"}, Resource{StationID: "there"}
+	cam := Resource{StationID: "here", CameraID: "cam"}
+	may := map[Scope]map[Resource][]Action{
+		Admin: {{}: Actions, here: Actions, cam: Actions},
+		Read: {
+			{}: {Look, Reference, Operate, Collect, Self}, here: {Look, Reference, Operate, Collect, Self},
+		},
+		ForStation("here"): {
+			{}: {Reference, Self}, here: {Look, PushFrame, PushDeposit, Reference, Self}, there: {Reference, Self},
+			cam: {Look, PushFrame, PushDeposit, Reference, Self},
+		},
+		ForCamera("cam"): {
+			{}: {Self}, here: {Self}, cam: {PushFrame, Self}, {StationID: "here", CameraID: "other"}: {Self},
+		},
+		"": {{}: nil, here: nil}, "station:": {{}: nil, here: nil}, "camera:": {{}: nil}, "root": {{}: nil},
+	}
+	for scope, resources := range may {
+		p := &Principal{Scopes: []Scope{scope}}
+		for r, allowed := range resources {
+			for _, a := range Actions {
+				require.Equal(t, slices.Contains(allowed, a), p.Can(a, r), "scope %q, action %q, resource %+v", scope, a, r)
+			}
+		}
+	}
+}
+
+func TestNobodyMayDoAnything(t *testing.T) {
+	var nobody *Principal
+	for _, a := range Actions {
+		require.False(t, nobody.Can(a, Resource{}))
+		require.False(t, nobody.CouldEver(a))
+		require.False(t, (&Principal{}).Can(a, Resource{}))
+		require.False(t, (&Principal{}).CouldEver(a))
+	}
+	require.False(t, (&Principal{Scopes: []Scope{Admin}}).Can("unknown", Resource{}))
+}
+
+func TestCouldEver(t *testing.T) {
+	p := &Principal{Scopes: []Scope{ForStation("here"), ForCamera("cam")}}
+	require.True(t, p.CouldEver(Look))
+	require.True(t, p.CouldEver(PushFrame))
+	require.False(t, p.CouldEver(Manage))
+	require.False(t, p.CouldEver(Review))
+	ids, all := p.Stations(Look)
+	require.False(t, all)
+	require.Equal(t, []string{"here"}, ids)
+	_, all = (&Principal{Scopes: []Scope{Read}}).Stations(Look)
+	require.True(t, all)
+}
+
+func TestParseScopes(t *testing.T) {
+	got, err := ParseScopes([]string{"read", "camera:door-1", "read", "station:s1"})
+	require.NoError(t, err)
+	require.Equal(t, []Scope{"camera:door-1", "read", "station:s1"}, got)
+	for _, bad := range [][]string{nil, {""}, {"Admin"}, {"station:"}, {"station:A"}, {"camera:../x"}, {"write"}, {"station:s1 "}} {
+		_, err := ParseScopes(bad)
+		require.Error(t, err, "%q", bad)
+	}
+}
