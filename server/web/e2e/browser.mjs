@@ -1,0 +1,92 @@
+// Walks through the page as a supervisor would, in a real headless Chromium:
+//
+//   node e2e/browser.mjs LINK SHOTS
+//
+// LINK is a one-time link of a running service with the demonstration
+// station; screenshots at desktop and phone size go to the folder SHOTS. It
+// ends with an error at the first thing that is not as it should be.
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const [link, shots] = process.argv.slice(2);
+const patience = 120_000;
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+try {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "zh-CN" });
+  context.setDefaultTimeout(patience);
+  const page = await context.newPage();
+  const broken = [];
+  page.on("pageerror", (e) => broken.push(String(e)));
+  page.on("console", (m) => m.type() === "error" && broken.push(m.text()));
+
+  await page.goto(link);
+  await page.getByTestId("station").waitFor();
+  await page.locator(".live.on").waitFor();
+  assert.equal(new URL(page.url()).hash, "#/", "the code does not stay in the address");
+
+  // A misdeposit is flagged while we look, without a reload.
+  const flag = page.locator(".flagged [data-testid=deposit]").first();
+  await flag.waitFor();
+  await page.screenshot({ path: join(shots, "wall-desktop.png") });
+
+  // Its evidence is one click away.
+  const id = await flag.getAttribute("data-id");
+  await flag.click();
+  const picture = page.getByTestId("evidence");
+  await picture.waitFor();
+  await page.waitForFunction(() => document.querySelector("[data-testid=evidence]").naturalWidth > 0);
+  await page.screenshot({ path: join(shots, "inspection-desktop.png") });
+
+  // It is relabelled; the flag goes away.
+  await page.getByTestId("item-class").selectOption("battery");
+  await page.getByTestId("review").waitFor();
+  assert.match(await page.getByTestId("review").innerText(), /有害垃圾/);
+  await page.keyboard.press("Escape");
+  await page.locator(`.flagged [data-id="${id}"]`).waitFor({ state: "detached" });
+
+  // Words in the other language.
+  await page.getByRole("button", { name: "English" }).click();
+  await page.getByRole("link", { name: "Live wall" }).waitFor();
+
+  // The label became a sample; photographs can be added, a corrupt one is
+  // refused by name and the others are kept.
+  await page.getByRole("link", { name: "Samples" }).click();
+  await page.getByTestId("sample").first().waitFor();
+  const photograph = join(shots, "photograph.jpg");
+  await page.locator("[data-testid=sample] img").first().screenshot({ path: photograph, type: "jpeg" });
+  const truncated = join(shots, "truncated.jpg");
+  await writeFile(truncated, (await readFile(photograph)).subarray(0, 400));
+  await page.getByTestId("files").setInputFiles([photograph, truncated]);
+  await page.getByTestId("upload-category").selectOption("kitchen");
+  await page.getByTestId("upload").click();
+  const result = page.getByTestId("upload-result");
+  await result.waitFor();
+  assert.match(await result.innerText(), /1 accepted, 1 refused/);
+  assert.match(await result.innerText(), /truncated\.jpg/);
+  await page.screenshot({ path: join(shots, "samples-desktop.png") });
+
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.screenshot({ path: join(shots, "samples-phone.png") });
+  await page.getByRole("link", { name: "Live wall" }).click();
+  await page.getByTestId("station").waitFor();
+  await page.screenshot({ path: join(shots, "wall-phone.png") });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(wide <= 0, `the page is ${wide} px wider than a phone`);
+
+  // Somebody without a session sees nothing but how to get one.
+  const stranger = await browser.newPage();
+  await stranger.goto(new URL("/", link).href);
+  await stranger.getByTestId("sign-in").waitFor();
+  await stranger.screenshot({ path: join(shots, "sign-in.png") });
+
+  // 401 of a stranger's first question is no fault; ours are.
+  assert.deepEqual(broken, []);
+} finally {
+  await browser.close();
+}

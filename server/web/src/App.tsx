@@ -1,0 +1,103 @@
+import { useCallback, useEffect, useState } from "react";
+import { api, Problem } from "./api";
+import type { Session, Taxonomy } from "./api";
+import { Notice } from "./Notice";
+import { SamplesPage } from "./SamplesPage";
+import { SignIn } from "./SignIn";
+import { TaxonomyProvider } from "./taxonomy";
+import { useI18n } from "./i18n";
+import { WallPage } from "./WallPage";
+
+type Access = { state: "loading" } | { state: "out"; failed: boolean } | { state: "in"; session: Session; taxonomy: Taxonomy } | { state: "broken"; problem: Problem };
+
+function useHash(): string {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const changed = () => setHash(location.hash);
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
+  }, []);
+  return hash;
+}
+
+// A code can be used once, but React may run an effect twice: the promise is
+// kept, so that both runs share one request.
+const entries = new Map<string, Promise<undefined>>();
+
+async function open(hash: string): Promise<Access> {
+  const code = /^#\/enter\/(.+)$/.exec(hash)?.[1];
+  if (code) {
+    history.replaceState(null, "", "#/");
+    const entry = entries.get(code) ?? api.enter(decodeURIComponent(code));
+    entries.set(code, entry);
+    try {
+      await entry;
+    } catch (p) {
+      if (p instanceof Problem && p.status >= 400 && p.status < 500) return { state: "out", failed: true };
+      throw p;
+    }
+  }
+  const session = await api.session();
+  return { state: "in", session, taxonomy: await api.taxonomy() };
+}
+
+export function App() {
+  const { t, language } = useI18n();
+  const hash = useHash();
+  const [access, setAccess] = useState<Access>({ state: "loading" });
+  const load = useCallback((from: string) => {
+    setAccess({ state: "loading" });
+    open(from).then(setAccess, (p: unknown) => {
+      if (!(p instanceof Problem)) throw p;
+      setAccess(p.status === 401 ? { state: "out", failed: false } : { state: "broken", problem: p });
+    });
+  }, []);
+  useEffect(() => {
+    document.title = `${t("product")} · binside`;
+    document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  }, [t, language]);
+  const entering = hash.startsWith("#/enter/");
+  useEffect(() => load(location.hash), [load, entering]);
+
+  const signedOut = useCallback(() => setAccess({ state: "out", failed: false }), []);
+  return (
+    <>
+      <Header hash={hash} session={access.state === "in" ? access.session : undefined} onLeft={signedOut} />
+      <main>
+        {access.state === "loading" && <p className="quiet">{t("loading")}</p>}
+        {access.state === "out" && <SignIn failed={access.failed} />}
+        {access.state === "broken" && <Notice problem={access.problem} onRetry={() => load(location.hash)} />}
+        {access.state === "in" && (
+          <TaxonomyProvider taxonomy={access.taxonomy}>
+            {hash.startsWith("#/samples") ? <SamplesPage /> : <WallPage onSignedOut={signedOut} />}
+          </TaxonomyProvider>
+        )}
+      </main>
+    </>
+  );
+}
+
+function Header({ hash, session, onLeft }: { hash: string; session: Session | undefined; onLeft: () => void }) {
+  const { t, toggle } = useI18n();
+  const onSamples = hash.startsWith("#/samples");
+  return (
+    <header className="top">
+      <a className="brand" href="#/">
+        <img src="/icon.svg" alt="" width="28" height="28" />
+        <span>{t("product")}</span>
+      </a>
+      {session && (
+        <nav>
+          <a href="#/" aria-current={onSamples ? undefined : "page"}>{t("wall")}</a>
+          <a href="#/samples" aria-current={onSamples ? "page" : undefined}>{t("samples")}</a>
+          <a href="/docs">{t("docs")}</a>
+        </nav>
+      )}
+      <span className="spacer" />
+      <button className="plain" onClick={toggle}>{t("language")}</button>
+      {session && (
+        <button className="plain" title={session.user} onClick={() => void api.leave().then(onLeft, onLeft)}>{t("leave")}</button>
+      )}
+    </header>
+  );
+}

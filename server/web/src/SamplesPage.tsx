@@ -1,0 +1,129 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import { api, Problem } from "./api";
+import type { Sample, UploadResult } from "./api";
+import { Notice } from "./Notice";
+import { ClassSelect } from "./ReviewForm";
+import { useI18n } from "./i18n";
+import type { Word } from "./i18n";
+import { useTaxonomy } from "./taxonomy";
+
+export function SamplesPage() {
+  const { t } = useI18n();
+  const [samples, setSamples] = useState<Sample[]>();
+  const [next, setNext] = useState<string>();
+  const [problem, setProblem] = useState<Problem>();
+  const load = useCallback((cursor?: string) => {
+    api.samples(cursor).then(
+      (page) => {
+        setSamples((before) => (cursor ? [...(before ?? []), ...page.items] : page.items));
+        setNext(page.next_cursor);
+        setProblem(undefined);
+      },
+      (p: unknown) => {
+        if (!(p instanceof Problem)) throw p;
+        setProblem(p);
+      },
+    );
+  }, []);
+  useEffect(() => load(), [load]);
+  return (
+    <div className="samples">
+      <Upload onDone={() => load()} />
+      {problem && <Notice problem={problem} onRetry={() => load()} />}
+      {!samples && !problem && <p className="quiet">{t("loading")}</p>}
+      {samples?.length === 0 && <p className="panel quiet">{t("noSamples")}</p>}
+      <div className="grid">{samples?.map((s) => <SampleCard key={s.id} sample={s} />)}</div>
+      {next && <button onClick={() => load(next)}>{t("more")}</button>}
+      {samples && samples.length > 0 && (
+        <p className="quiet">
+          {t("exportHelp")} <code>bin/binside export --out samples</code>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function SampleCard({ sample: s }: { sample: Sample }) {
+  const { t, time } = useI18n();
+  const tax = useTaxonomy();
+  return (
+    <figure className="sample" style={{ "--category": tax.colour(s.category) } as React.CSSProperties} data-testid="sample">
+      <img src={s.url} alt="" loading="lazy" />
+      <figcaption>
+        <strong>{s.item_class ? tax.itemClass(s.item_class) : tax.category(s.category)}</strong>
+        <span className="quiet">{tax.category(s.category)} · {t(`from_${s.source}` as Word)} · {s.labelled_by} · {time(s.labelled_at)}</span>
+      </figcaption>
+    </figure>
+  );
+}
+
+function Upload({ onDone }: { onDone: () => void }) {
+  const i18n = useI18n();
+  const { t } = i18n;
+  const tax = useTaxonomy();
+  const input = useRef<HTMLInputElement>(null);
+  const running = useRef<AbortController>(null);
+  const [files, setFiles] = useState<File[]>([]);
+  const [category, setCategory] = useState("");
+  const [itemClass, setItemClass] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [result, setResult] = useState<UploadResult>();
+  const [problem, setProblem] = useState<Problem>();
+  const send = () => {
+    const abort = new AbortController();
+    running.current = abort;
+    setBusy(true);
+    setResult(undefined);
+    setProblem(undefined);
+    api.upload(files, category, itemClass, abort.signal).then(
+      (r) => {
+        setResult(r);
+        setFiles([]);
+        onDone();
+      },
+      (p: unknown) => {
+        if (p instanceof Problem) setProblem(p);
+        else if (!abort.signal.aborted) throw p;
+      },
+    ).finally(() => setBusy(false));
+  };
+  return (
+    <section className="panel upload">
+      <h2>{t("upload")}</h2>
+      <button
+        className="drop"
+        onClick={() => input.current?.click()}
+        onDragOver={(e) => e.preventDefault()}
+        onDrop={(e) => {
+          e.preventDefault();
+          setFiles([...e.dataTransfer.files]);
+        }}
+      >
+        {files.length === 0 ? t("uploadHelp") : files.map((f) => f.name).join("、")}
+      </button>
+      <input ref={input} type="file" multiple accept="image/jpeg,image/png" hidden data-testid="files" onChange={(e) => setFiles([...(e.target.files ?? [])])} />
+      <div className="choices">
+        <span>{t("uploadLabel")}</span>
+        <select value={category} onChange={(e) => { setCategory(e.target.value); setItemClass(""); }} data-testid="upload-category">
+          <option value="">{t("choose")}…</option>
+          {tax.taxonomy.categories.map((c) => <option key={c.id} value={c.id}>{tax.category(c.id)}</option>)}
+        </select>
+        <span>{t("orClass")}</span>
+        <ClassSelect value={itemClass} onChange={(c) => { setItemClass(c); setCategory(tax.categoryOf(c) ?? ""); }} />
+        <button className="primary" disabled={busy || files.length === 0 || category === ""} onClick={send} data-testid="upload">
+          {busy ? t("uploading") : t("uploadSend")}
+        </button>
+        {busy && <button onClick={() => running.current?.abort()}>{t("cancel")}</button>}
+      </div>
+      {problem && <Notice problem={problem} />}
+      {result && (
+        <div data-testid="upload-result" role="status">
+          <p>{result.accepted.length} {t("accepted")}, {result.refused.length} {t("refused")}</p>
+          <ul>
+            {result.refused.map((r) => <li key={r.filename}><b>{r.filename}</b>: {i18n.problem(new Problem(r.problem))}</li>)}
+          </ul>
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,64 @@
+import type { Camera, Inspection, StationOverview, Verdict } from "./api";
+import { DepositCard } from "./DepositCard";
+import { useI18n } from "./i18n";
+import type { Word } from "./i18n";
+import { useTaxonomy } from "./taxonomy";
+
+const verdicts: Verdict[] = ["tell", "check", "unreadable", "pass"];
+
+export function StationCard({ overview, byBin, onOpen }: {
+  overview: StationOverview;
+  byBin: Record<string, Inspection[]>;
+  onOpen: (id: string) => void;
+}) {
+  const { t } = useI18n();
+  const { station, bins, cameras, today } = overview;
+  return (
+    <section className="panel station" data-testid="station">
+      <header>
+        <h2>{station.name}</h2>
+        <span className="quiet">{station.region_path.split("/").filter(Boolean).join(" › ")}</span>
+        {cameras.map((c) => <CameraState key={c.id} camera={c} />)}
+      </header>
+      <div className="today">
+        <span>{t("today")} <b>{today.total}</b> {t("deposits")}, <b>{today.unreviewed}</b> {t("toReview")}</span>
+        <span className="share" role="img" aria-label={verdicts.map((v) => `${t(`verdict_${v}` as Word)} ${today.verdicts[v]}`).join(", ")}>
+          {verdicts.map((v) => today.verdicts[v] > 0 && (
+            <span key={v} className={v} style={{ flexGrow: today.verdicts[v] }} title={`${t(`verdict_${v}` as Word)} ${today.verdicts[v]}`} />
+          ))}
+        </span>
+        <span className="legend">
+          {verdicts.map((v) => <span key={v} className={v}>{t(`verdict_${v}` as Word)} {today.verdicts[v]}</span>)}
+        </span>
+      </div>
+      {bins.length === 0 && <p className="quiet">{t("noBins")}</p>}
+      <div className="bins">
+        {bins.map((b) => <BinColumn key={b.id} name={b.name} accepts={b.accepts} deposits={byBin[b.id] ?? []} onOpen={onOpen} />)}
+      </div>
+    </section>
+  );
+}
+
+function BinColumn({ name, accepts, deposits, onOpen }: { name: string; accepts: string[]; deposits: Inspection[]; onOpen: (id: string) => void }) {
+  const { t } = useI18n();
+  const tax = useTaxonomy();
+  return (
+    <div className="bin" style={{ "--category": tax.colour(accepts[0] ?? "") } as React.CSSProperties}>
+      <h3>{name}</h3>
+      <p className="quiet">{t("accepts")} {accepts.map((a) => tax.category(a)).join("、")}</p>
+      {deposits.length === 0 && <p className="quiet empty">{t("noDeposits")}</p>}
+      {deposits.map((i) => <DepositCard key={i.id} inspection={i} onOpen={onOpen} />)}
+    </div>
+  );
+}
+
+function CameraState({ camera }: { camera: Camera }) {
+  const { t } = useI18n();
+  const s = camera.state;
+  const fine = s.status === "streaming" || s.status === "connected";
+  return (
+    <span className={fine ? "camera on" : "camera"} title={s.error ?? ""}>
+      {t("camera")} {camera.name}: {s.status}{s.dropped > 0 ? ` (−${s.dropped}/${s.frames})` : ""}
+    </span>
+  );
+}

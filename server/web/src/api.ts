@@ -1,0 +1,271 @@
+// The API's types and calls that the app uses; /openapi.json is the contract.
+
+export type Verdict = "pass" | "tell" | "check" | "unreadable";
+
+export interface Text {
+  zh: string;
+  en: string;
+}
+
+export interface Category {
+  id: string;
+  name: Text;
+  colour: { name: Text; hex: string };
+}
+
+export interface ItemClass {
+  id: string;
+  name: Text;
+  category: string;
+}
+
+export interface Taxonomy {
+  id: string;
+  version: string;
+  categories: Category[];
+  classes: ItemClass[];
+}
+
+export interface Box {
+  min_x: number;
+  min_y: number;
+  max_x: number;
+  max_y: number;
+}
+
+export interface Evidence {
+  ordinal: number;
+  key: string;
+  sha256: string;
+  bytes: number;
+  width: number;
+  height: number;
+  item?: Box;
+  expires_at: string;
+  deleted_at?: string;
+  url?: string;
+}
+
+export interface Review {
+  decision: "confirmed" | "relabelled";
+  category: string;
+  item_class?: string;
+  by: string;
+  at: string;
+}
+
+export interface Inspection {
+  id: string;
+  seq: number;
+  station_id: string;
+  bin_id: string;
+  camera_id?: string;
+  source: "push" | "stream";
+  captured_at: string;
+  received_at: string;
+  decided_at: string;
+  verdict: Verdict;
+  reason: string;
+  category: string;
+  item_class: string;
+  confidence: number;
+  categories: Record<string, number>;
+  classes: { class: string; probability: number }[];
+  accepts: string[];
+  model_version: string;
+  taxonomy_version: string;
+  rule_version: string;
+  evidence: Evidence[];
+  sampled: boolean;
+  review?: Review;
+}
+
+export interface Thresholds {
+  tell: number;
+  pass: number;
+}
+
+export interface Bin {
+  id: string;
+  station_id: string;
+  name: string;
+  accepts: string[];
+  thresholds?: Thresholds;
+}
+
+export interface Camera {
+  id: string;
+  name: string;
+  kind: string;
+  enabled: boolean;
+  state: { status: string; frames: number; dropped: number; error?: string; last_frame_at?: string };
+}
+
+export interface Station {
+  id: string;
+  name: string;
+  region_path: string;
+  time_zone: string;
+}
+
+export interface StationOverview {
+  station: Station;
+  bins: Bin[];
+  cameras: Camera[];
+  today: { since: string; total: number; verdicts: Record<Verdict, number>; unreviewed: number };
+}
+
+export interface Share {
+  value: number;
+  n: number;
+  low: number;
+  high: number;
+}
+
+export interface Demonstration {
+  running: boolean;
+  since: string;
+  judged: { category: string; item_classes: string[]; n: number }[];
+  not_judged: string[];
+  score: {
+    deposits: number;
+    events: number;
+    missed: number;
+    false_events: number;
+    tell_precision: Share;
+    misdeposit_recall: Share;
+    false_tell: Share;
+  };
+}
+
+export interface Session {
+  user: string;
+  scopes: string[];
+  expires_at?: string;
+}
+
+export interface Sample {
+  id: string;
+  category: string;
+  item_class?: string;
+  source: "deposit" | "upload";
+  labelled_by: string;
+  labelled_at: string;
+  width: number;
+  height: number;
+  url: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor?: string;
+}
+
+export interface UploadResult {
+  accepted: Sample[];
+  refused: { filename: string; problem: ProblemBody }[];
+}
+
+export interface ProblemBody {
+  type: string;
+  title: string;
+  status: number;
+  detail?: string;
+}
+
+/** Problem is an RFC 9457 answer, or a network that did not answer (status 0). */
+export class Problem extends Error {
+  readonly slug: string;
+  readonly status: number;
+  readonly detail: string;
+
+  constructor(body: ProblemBody) {
+    super(body.title);
+    this.slug = body.type.replace("urn:binside:problem:", "");
+    this.status = body.status;
+    this.detail = body.detail ?? "";
+  }
+}
+
+const base = "/api/v1";
+
+async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const init: RequestInit = { method, credentials: "same-origin", signal: signal ?? AbortSignal.timeout(30_000) };
+  if (body instanceof FormData) {
+    init.body = body;
+  } else if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { "Content-Type": "application/json" };
+  }
+  let answer: Response;
+  try {
+    answer = await fetch(base + path, init);
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new Problem({ type: "urn:binside:problem:unreachable", title: "No answer from the server", status: 0 });
+  }
+  if (answer.status === 204) return undefined as T;
+  const text = await answer.text();
+  const json: unknown = text === "" ? undefined : JSON.parse(text);
+  if (!answer.ok) throw new Problem(json as ProblemBody);
+  return json as T;
+}
+
+export interface InspectionQuery {
+  station?: string;
+  bin?: string;
+  verdicts?: Verdict[];
+  unreviewed?: boolean;
+  limit?: number;
+  cursor?: string;
+}
+
+function inspectionsPath(q: InspectionQuery): string {
+  const p = new URLSearchParams();
+  if (q.station) p.set("station", q.station);
+  if (q.bin) p.set("bin", q.bin);
+  for (const v of q.verdicts ?? []) p.append("verdict", v);
+  if (q.unreviewed) p.set("unreviewed", "true");
+  if (q.limit) p.set("limit", String(q.limit));
+  if (q.cursor) p.set("cursor", q.cursor);
+  return `/inspections?${p.toString()}`;
+}
+
+export const api = {
+  enter: (code: string) => call<undefined>("POST", "/session", { code }),
+  session: () => call<Session>("GET", "/session"),
+  leave: () => call<undefined>("DELETE", "/session"),
+  taxonomy: () => call<Taxonomy>("GET", "/taxonomy"),
+  overview: () => call<Page<StationOverview>>("GET", "/overview"),
+  demonstration: () => call<Demonstration>("GET", "/demonstration"),
+  inspections: (q: InspectionQuery) => call<Page<Inspection>>("GET", inspectionsPath(q)),
+  inspection: (id: string) => call<Inspection>("GET", `/inspections/${id}`),
+  review: (id: string, body: { decision: string; category?: string; item_class?: string }) =>
+    call<Inspection>("POST", `/inspections/${id}/review`, body),
+  samples: (cursor?: string) =>
+    call<Page<Sample>>("GET", `/samples?limit=60${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`),
+  upload: (files: File[], category: string, itemClass: string, signal: AbortSignal) => {
+    const form = new FormData();
+    if (itemClass) form.set("item_class", itemClass);
+    else form.set("category", category);
+    for (const f of files) form.append("files", f, f.name);
+    return call<UploadResult>("POST", "/samples", form, signal);
+  },
+};
+
+/** follow reads the live stream; the browser reconnects by itself and resumes
+ * by the last event's id. It returns how to stop. */
+export function follow(on: {
+  inspection: (i: Inspection) => void;
+  resync: () => void;
+  connected: (yes: boolean) => void;
+}): () => void {
+  const events = new EventSource(`${base}/events`, { withCredentials: true });
+  events.addEventListener("inspection", (e) => {
+    on.inspection(JSON.parse((e as MessageEvent<string>).data) as Inspection);
+  });
+  events.addEventListener("resync", () => on.resync());
+  events.onopen = () => on.connected(true);
+  events.onerror = () => on.connected(false);
+  return () => events.close();
+}

@@ -1,0 +1,30 @@
+import type { Inspection } from "./api";
+
+/** How many deposits a bin's column and the list of flagged ones hold. */
+export const perBin = 6;
+export const maxFlagged = 60;
+
+export interface WallState {
+  /** The latest inspections per bin, newest first. */
+  byBin: Record<string, Inspection[]>;
+  /** What waits for a person, newest first. */
+  flagged: Inspection[];
+}
+
+export const emptyWall: WallState = { byBin: {}, flagged: [] };
+
+export const isFlagged = (i: Inspection) => (i.verdict === "tell" || i.verdict === "check") && !i.review;
+
+/** insert puts an inspection where it belongs, replacing an older state of the
+ * same one; what no longer fits falls off the end. */
+export function insert(state: WallState, i: Inspection): WallState {
+  const place = (list: Inspection[], keep: boolean, limit: number) => {
+    const others = list.filter((o) => o.id !== i.id);
+    if (!keep) return others;
+    return [...others, i].sort((a, b) => b.seq - a.seq).slice(0, limit);
+  };
+  return {
+    byBin: { ...state.byBin, [i.bin_id]: place(state.byBin[i.bin_id] ?? [], true, perBin) },
+    flagged: place(state.flagged, isFlagged(i), maxFlagged),
+  };
+}
