@@ -10,7 +10,7 @@ export GOFLAGS := $(strip $(GOFLAGS) -tags=$(TAGS))
 
 SETUP := server/deploy/setup.sh
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/binside
-LINT_VERSION := v2.12.2
+LINT_VERSION := v2.15.0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ORT := models/ort/node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1
 WEB := server/web/dist/index.html

@@ -1,0 +1,391 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/binside/binside/datasets"
+	"github.com/binside/binside/server/api"
+	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/config"
+	"github.com/binside/binside/server/inspection"
+)
+
+// asProgram makes the test binary be the program itself, so that tests can
+// start and kill real processes of it.
+const asProgram = "BINSIDE_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// missing skips a test that lacks a real part; in CI that is a failure.
+func missing(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("CI is set, this test may not be skipped: "+format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+func testConfig(t *testing.T) config.Config {
+	t.Helper()
+	cfg := config.Default()
+	cfg.DataDir = t.TempDir()
+	cfg.HTTP.Listen = "127.0.0.1:0"
+	return cfg
+}
+
+func startService(t *testing.T, cfg config.Config) *service {
+	t.Helper()
+	s, err := start(t.Context(), cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.stop()) })
+	return s
+}
+
+// client speaks to the API with a token or a session's cookie.
+type client struct {
+	t     *testing.T
+	base  string
+	token string
+	http  *http.Client
+}
+
+func (s *service) client(t *testing.T, scopes ...auth.Scope) *client {
+	t.Helper()
+	_, token, err := s.auth.IssueToken(t.Context(), t.Name(), scopes, time.Time{}, "test")
+	require.NoError(t, err)
+	return &client{t: t, base: s.url(), token: token, http: &http.Client{Timeout: 30 * time.Second}}
+}
+
+// do sends a request and decodes the answer into out, where that is not nil.
+func (c *client) do(method, path string, body io.Reader, contentType string, out any) int {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, body)
+	require.NoError(c.t, err)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	res, err := c.http.Do(req)
+	require.NoError(c.t, err)
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	require.NoError(c.t, err)
+	if out != nil && res.StatusCode < 300 {
+		require.NoError(c.t, json.Unmarshal(data, out), "%s", data)
+	}
+	return res.StatusCode
+}
+
+func (c *client) json(method, path string, in, out any) int {
+	c.t.Helper()
+	if in == nil {
+		return c.do(method, path, nil, "", out)
+	}
+	body, err := json.Marshal(in)
+	require.NoError(c.t, err)
+	return c.do(method, path, bytes.NewReader(body), "application/json", out)
+}
+
+type page struct {
+	Items []api.Inspection `json:"items"`
+}
+
+// makeStation sets up a station with one bin per category.
+func (c *client) makeStation(id string) {
+	c.t.Helper()
+	require.Equal(c.t, 201, c.json("POST", "/api/v1/stations", map[string]any{"id": id, "name": id}, nil))
+	for _, category := range []string{"recyclable", "kitchen", "hazardous", "other"} {
+		bin := map[string]any{"id": id + "-" + category, "name": category, "accepts": []string{category}}
+		require.Equal(c.t, 201, c.json("POST", "/api/v1/stations/"+id+"/bins", bin, nil))
+	}
+}
+
+func sum(data []byte) string {
+	digest := sha256.Sum256(data)
+	return hex.EncodeToString(digest[:])
+}
+
+// The whole line: the simulated camera's video, detector, queue, model,
+// verdict, evidence, API, and a label that comes out of the export.
+func TestDemonstrationEndToEnd(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Demo.Enabled = true
+	cfg.Demo.WrongShare = 0.8 // so that the first flag does not take long
+	if _, err := simulation(cfg.Demo, nil); err != nil {
+		missing(t, "the demonstration's photographs: %v", err)
+	}
+	s := startService(t, cfg)
+	c := s.signIn(t)
+
+	var flagged page
+	require.Eventually(t, func() bool {
+		return c.json("GET", "/api/v1/inspections?station=demo&verdict=tell&verdict=check", nil, &flagged) == 200 && len(flagged.Items) > 0
+	}, 3*time.Minute, 500*time.Millisecond, "no misdeposit was flagged")
+	got := flagged.Items[0]
+	require.NotEmpty(t, got.Evidence)
+	evidence := c.fetch(got.Evidence[0].URL)
+	require.Equal(t, got.Evidence[0].SHA256, sum(evidence))
+
+	relabel := map[string]any{"decision": inspection.Relabelled, "item_class": "battery"}
+	var reviewed api.Inspection
+	require.Equal(t, 200, c.json("POST", "/api/v1/inspections/"+got.ID+"/review", relabel, &reviewed))
+	require.Equal(t, "hazardous", reviewed.Review.Category)
+
+	var out bytes.Buffer
+	dir := filepath.Join(t.TempDir(), "samples")
+	require.NoError(t, export(t.Context(), &out, slog.Default(), dir, s.store, s.objects))
+	rows, err := datasets.ReadManifest(filepath.Join(dir, "manifest.csv"))
+	require.NoError(t, err)
+	require.Len(t, rows, 1)
+	require.Equal(t, "battery", rows[0].ItemClass)
+	require.Equal(t, "hazardous", rows[0].Category)
+	labelled, err := os.ReadFile(filepath.Join(dir, rows[0].Path))
+	require.NoError(t, err)
+	require.Equal(t, evidence, labelled, "the sample is the evidence that was looked at")
+
+	var report api.DemonstrationReport
+	require.Equal(t, 200, c.json("GET", "/api/v1/demonstration", nil, &report))
+	require.NotEmpty(t, report.Judged)
+}
+
+// signIn opens a session by a one-time link, as a browser does.
+func (s *service) signIn(t *testing.T) *client {
+	t.Helper()
+	code, err := s.auth.IssueLink(t.Context(), operator, []auth.Scope{auth.Admin})
+	require.NoError(t, err)
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	c := &client{t: t, base: s.url(), http: &http.Client{Jar: jar, Timeout: 30 * time.Second, Transport: sameOrigin{}}}
+	require.Equal(t, 204, c.json("POST", "/api/v1/session", map[string]string{"code": code}, nil))
+	require.Equal(t, 401, (&client{t: t, base: s.url(), http: &http.Client{}}).json("GET", "/api/v1/stations", nil, nil))
+	return c
+}
+
+// sameOrigin adds what a browser says of a request made by the page itself.
+type sameOrigin struct{}
+
+func (sameOrigin) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func (c *client) fetch(path string) []byte {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.base+path, nil)
+	require.NoError(c.t, err)
+	res, err := (&http.Client{Timeout: 10 * time.Second}).Do(req) // a signed link needs no credential
+	require.NoError(c.t, err)
+	defer res.Body.Close()
+	require.Equal(c.t, http.StatusOK, res.StatusCode)
+	data, err := io.ReadAll(res.Body)
+	require.NoError(c.t, err)
+	return data
+}
+
+// Real photographs pushed to bins get the verdict that taxonomy, thresholds
+// and prediction imply, and what is flagged can be fetched back.
+func TestPushedPhotographs(t *testing.T) {
+	const shared = "../../../../shared/data"
+	rows, err := datasets.ReadManifest(filepath.Join(shared, "manifest.csv"))
+	if err != nil {
+		if os.Getenv("CI_SHARED") == "1" {
+			t.Fatal(err)
+		}
+		t.Skipf("the labelled images are not beside the checkout: %v", err)
+	}
+	cfg := testConfig(t)
+	s := startService(t, cfg)
+	c := s.client(t, auth.Admin)
+	c.makeStation("gate")
+	told := 0
+	for _, row := range everyNth(rows, len(rows)/40) {
+		data, err := os.ReadFile(filepath.Join(shared, row.Path))
+		require.NoError(t, err)
+		var got api.Inspection
+		status := c.do("POST", "/api/v1/bins/gate-kitchen/deposits?wait=20s", bytes.NewReader(data), "image/jpeg", &got)
+		require.Equal(t, 201, status, row.Path)
+		checkVerdict(t, cfg, got)
+		if got.Verdict == "tell" {
+			told++
+			require.Equal(t, got.Evidence[0].SHA256, sum(c.fetch(got.Evidence[0].URL)))
+		}
+	}
+	require.Positive(t, told)
+}
+
+func everyNth(rows []datasets.Row, n int) []datasets.Row {
+	var out []datasets.Row
+	for i := 0; i < len(rows); i += n {
+		out = append(out, rows[i])
+	}
+	return out
+}
+
+// checkVerdict works the verdict out again from the probabilities that were
+// recorded.
+func checkVerdict(t *testing.T, cfg config.Config, i api.Inspection) {
+	t.Helper()
+	if i.Verdict == "unreadable" {
+		return
+	}
+	var accepted float64
+	for _, a := range i.Accepts {
+		accepted += i.Categories[a]
+	}
+	want := "check"
+	switch {
+	case !slices.Contains(i.Accepts, i.Category) && i.Confidence >= cfg.Verdict.Tell && i.Confidence > accepted:
+		want = "tell"
+	case accepted >= cfg.Verdict.Pass:
+		want = "pass"
+	}
+	require.EqualValues(t, want, i.Verdict, "%+v", i.Categories)
+}
+
+// The service is killed while deposits are pushed, twice: each one that was
+// acknowledged has exactly one inspection in the end.
+func TestKilledServiceLosesNothing(t *testing.T) {
+	cfg := testConfig(t)
+	s := startService(t, cfg)
+	c := s.client(t, auth.Admin)
+	c.makeStation("gate")
+	require.NoError(t, s.stop())
+
+	picture := testPicture(t)
+	acknowledged := make(map[string]int) // deposit id → how often
+	for round := range 2 {
+		p := startProcess(t, cfg.DataDir)
+		c.base = p.url
+		for n := range 25 {
+			key := fmt.Sprintf("round-%d-%d", round, n)
+			id, ok := c.tryPush("gate-kitchen", key, picture)
+			if !ok {
+				break
+			}
+			acknowledged[id]++
+			if n == 20 {
+				require.NoError(t, p.cmd.Process.Kill())
+			}
+		}
+		p.wait()
+	}
+	require.GreaterOrEqual(t, len(acknowledged), 40)
+	p := startProcess(t, cfg.DataDir)
+	c.base = p.url
+	// The last acknowledged push of a round, retried with its key after the
+	// crash, is the same deposit.
+	id, ok := c.tryPush("gate-kitchen", "round-1-20", picture)
+	require.True(t, ok)
+	require.Contains(t, acknowledged, id)
+
+	var all page
+	require.Eventually(t, func() bool {
+		require.Equal(t, 200, c.json("GET", "/api/v1/inspections?limit=200", nil, &all))
+		return len(all.Items) >= len(acknowledged)
+	}, time.Minute, 200*time.Millisecond)
+	seen := make(map[string]int)
+	for _, i := range all.Items {
+		seen[i.ID]++
+	}
+	for id := range acknowledged {
+		require.Equal(t, 1, seen[id], "deposit %s", id)
+	}
+}
+
+// tryPush pushes one deposit; false where the service is gone.
+func (c *client) tryPush(bin, key string, picture []byte) (id string, ok bool) {
+	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/api/v1/bins/"+bin+"/deposits", bytes.NewReader(picture))
+	require.NoError(c.t, err)
+	req.Header.Set("Content-Type", "image/jpeg")
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Idempotency-Key", key)
+	res, err := c.http.Do(req)
+	if err != nil {
+		return "", false
+	}
+	defer res.Body.Close()
+	var answer struct {
+		DepositID string `json:"deposit_id"`
+		ID        string `json:"id"`
+	}
+	if res.StatusCode >= 300 || json.NewDecoder(res.Body).Decode(&answer) != nil {
+		return "", false
+	}
+	return answer.DepositID + answer.ID, true
+}
+
+// process is a running `binside serve`.
+type process struct {
+	cmd *exec.Cmd
+	url string
+	t   *testing.T
+}
+
+func startProcess(t *testing.T, dataDir string) *process {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), self, "serve", "--data", dataDir, "--listen", "127.0.0.1:0", "--set", "log.format=json")
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	p := &process{cmd: cmd, t: t}
+	t.Cleanup(p.wait)
+	found := make(chan string, 1)
+	go func() {
+		for dec := json.NewDecoder(stderr); ; {
+			var line struct{ Msg, URL, Error string }
+			if dec.Decode(&line) != nil {
+				close(found)
+				return
+			}
+			if line.Msg == "serving" {
+				found <- line.URL
+			}
+		}
+	}()
+	select {
+	case p.url = <-found:
+		require.NotEmpty(t, p.url, "the service did not start")
+	case <-time.After(time.Minute):
+		t.Fatal("the service did not start within a minute")
+	}
+	return p
+}
+
+// wait kills the process, where it still runs, and waits for its end.
+func (p *process) wait() {
+	if p.cmd.ProcessState == nil {
+		_ = p.cmd.Process.Kill() // it may be gone already
+		_ = p.cmd.Wait()         // the error is the kill
+	}
+}

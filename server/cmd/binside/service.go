@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/binside/binside/datasets/taxonomy"
+	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/base"
+	"github.com/binside/binside/models/ort"
+	"github.com/binside/binside/server/api"
+	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/config"
+	"github.com/binside/binside/server/demonstration"
+	"github.com/binside/binside/server/notify"
+	"github.com/binside/binside/server/pipeline"
+	"github.com/binside/binside/server/queue"
+	"github.com/binside/binside/server/store"
+	"github.com/binside/binside/server/store/object"
+	"github.com/binside/binside/server/web"
+	"github.com/binside/binside/vision/codec"
+)
+
+// service is everything that `serve` runs.
+//
+// Start-up goes from what keeps things to what takes them in, so that nothing
+// is accepted that could not be kept: data folder, records, object store,
+// model (warmed up), queue, hub, worker, cameras, API, and last the listener.
+//
+// Shutdown is the same backwards: the API takes no more requests and finishes
+// those it has; the cameras' detectors hand over what they hold; the worker
+// finishes what it has in hand, and what it has not begun stays on the queue's
+// disk; then queue, model, object store and records close. Every step waits
+// for its goroutines, the whole for at most drain_timeout.
+type service struct {
+	cfg      config.Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+
+	store    *store.Store
+	objects  object.Store
+	pool     *models.Pool
+	queue    *queue.Queue
+	hub      *notify.Hub
+	worker   *pipeline.Worker
+	cameras  *pipeline.Cameras
+	auth     *auth.Service
+	demo     *demonstration.Demonstration
+	metrics  *pipeline.Metrics
+	prepared *pipeline.Prepared
+	api      *api.Server
+	listener net.Listener
+
+	// closers undo what start has done, the last first.
+	closers []closer
+	// served gets the API's end.
+	served chan error
+}
+
+type closer struct {
+	name  string
+	close func(ctx context.Context) error
+}
+
+func (s *service) onClose(name string, fn func(ctx context.Context) error) {
+	s.closers = append(s.closers, closer{name, fn})
+}
+
+// start brings the service up; after an error nothing of it runs.
+func start(ctx context.Context, cfg config.Config, log *slog.Logger) (s *service, err error) {
+	s = &service{cfg: cfg, log: log, registry: prometheus.NewRegistry(), served: make(chan error, 1)}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop())
+		}
+	}()
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	for _, step := range []func(context.Context) error{
+		s.openRecords, s.openObjects, s.openModel, s.openQueue, s.startWorker, s.startDemonstration, s.startCameras, s.startAPI,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// stop undoes start; it is safe to call after a failed start, and once.
+func (s *service) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
+	defer cancel()
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		c := s.closers[i]
+		began := time.Now()
+		if err := c.close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
+		}
+		s.log.Debug("stopped", "part", c.name, "took", time.Since(began))
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+func (s *service) openRecords(ctx context.Context) (err error) {
+	s.store, err = store.Open(ctx, s.cfg.StoreURL(), store.Options{Logger: s.log, Registerer: s.registry})
+	if err != nil {
+		return fmt.Errorf("records: %w", err)
+	}
+	s.onClose("records", func(context.Context) error { return s.store.Close() })
+	s.auth, err = auth.New(s.store, s.log, time.Now)
+	return err
+}
+
+func (s *service) openObjects(context.Context) (err error) {
+	s.objects, err = openObjects(s.cfg, s.log, s.registry)
+	if err != nil {
+		return fmt.Errorf("object store: %w", err)
+	}
+	s.onClose("object store", func(context.Context) error { return s.objects.Close() })
+	return nil
+}
+
+func openObjects(cfg config.Config, log *slog.Logger, registry prometheus.Registerer) (object.Store, error) {
+	o := cfg.Objects
+	return object.Open(object.Config{
+		URL: cfg.ObjectsURL(), AccessKey: o.AccessKey, SecretKey: o.SecretKey, Region: o.Region,
+		SpoolDir: filepath.Join(cfg.DataDir, "spool"), SpoolMaxBytes: int64(o.SpoolMaxBytes),
+		Logger: log, Registerer: registry,
+	})
+}
+
+// openNetwork loads the model that the configuration names.
+func openNetwork(cfg config.Model) (*ort.Network, error) {
+	folder, err := base.Load()
+	if cfg.Dir != "" {
+		folder, err = models.LoadDir(cfg.Dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ort.Open(folder, ort.Options{Library: cfg.Runtime})
+}
+
+func (s *service) openModel(ctx context.Context) error {
+	network, err := openNetwork(s.cfg.Model)
+	if err != nil {
+		return fmt.Errorf("model: %w", err)
+	}
+	card := network.Card()
+	if err := card.CheckClasses(taxonomy.Default().CategoryOf); err != nil {
+		return errors.Join(fmt.Errorf("model: %w", err), network.Close())
+	}
+	s.pool, err = models.NewPool(ctx, network, models.Options{
+		Workers: s.cfg.Model.Workers, Queue: s.cfg.Model.QueueLength, MaxBatch: s.cfg.Model.MaxBatch,
+		Registerer: s.registry, Logger: s.log,
+	})
+	if err != nil {
+		return fmt.Errorf("model: %w", err)
+	}
+	s.onClose("model", func(context.Context) error { return s.pool.Close() })
+	s.log.Info("model is warm", "version", card.Version, "classes", len(card.Classes), "runtime", ort.Version())
+	return nil
+}
+
+func (s *service) openQueue(ctx context.Context) (err error) {
+	c := s.cfg.Queue
+	s.queue, err = queue.Open(ctx, queue.Config{
+		Dir: filepath.Join(s.cfg.DataDir, "queue"), URL: c.URL, CredentialsFile: c.CredentialsFile, Token: c.Token,
+		NoSync: !c.Sync, MaxBytes: int64(c.MaxBytes), MaxAge: c.MaxAge, MaxAttempts: c.MaxAttempts,
+		Logger: s.log, Registerer: s.registry,
+	})
+	if err != nil {
+		return fmt.Errorf("queue: %w", err)
+	}
+	s.onClose("queue", func(context.Context) error { return s.queue.Close() })
+	return nil
+}
+
+func (s *service) limits() codec.Limits {
+	return codec.Limits{MaxBytes: int(s.cfg.Decoder.MaxBytes), MaxPixels: s.cfg.Decoder.MaxPixels}
+}
+
+func (s *service) startWorker(ctx context.Context) error {
+	s.hub = notify.New(notify.Options{Registerer: s.registry})
+	s.onClose("notifications", func(context.Context) error { s.hub.Close(); return nil })
+	s.metrics = pipeline.NewMetrics(s.registry)
+	s.prepared = pipeline.NewPrepared(0)
+
+	retention := pipeline.NewRetention(s.store, s.objects, 0, s.metrics, s.log)
+	retention.Start(ctx)
+	s.onClose("retention", func(context.Context) error { retention.Close(); return nil })
+
+	input := s.pool.Card().Input
+	s.worker = pipeline.NewWorker(pipeline.WorkerConfig{
+		InFlight: s.cfg.Queue.InFlight, Thresholds: s.cfg.Verdict.Thresholds(), PassShare: s.cfg.Evidence.PassShare,
+		Retention: s.cfg.Evidence.Retention.ByVerdict(), ModelWidth: input.Width, ModelHeight: input.Height,
+	}, pipeline.WorkerDeps{
+		Queue: s.queue, Store: s.store, Objects: s.objects, Classifier: s.pool, Taxonomy: taxonomy.Default(),
+		Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics, Logger: s.log,
+	})
+	if err := s.worker.Start(ctx); err != nil {
+		return err
+	}
+	s.onClose("worker", func(context.Context) error { s.worker.Close(); return nil })
+	return nil
+}
+
+func (s *service) startCameras(ctx context.Context) error {
+	s.cameras = pipeline.NewCameras(pipeline.CamerasConfig{Limits: s.limits()}, pipeline.CamerasDeps{
+		Store: s.store, Queue: s.queue, Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics,
+		Registerer: s.registry, Logger: s.log, Open: pipeline.OpenFeed,
+	})
+	s.onClose("cameras", func(ctx context.Context) error { s.cameras.Close(ctx); return nil })
+	return s.cameras.Start(ctx)
+}
+
+func (s *service) startAPI(ctx context.Context) error {
+	key, err := signingKey(s.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	input := s.pool.Card().Input
+	intake := pipeline.NewIntake(pipeline.IntakeConfig{
+		Limits: s.limits(), ModelWidth: input.Width, ModelHeight: input.Height,
+	}, s.store, s.queue, s.hub, s.prepared, s.metrics)
+	deps := api.Deps{
+		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Auth: s.auth,
+		Taxonomy: taxonomy.Default(), Card: *s.pool.Card(), BinChanged: s.worker.InvalidateBin,
+		Components: s.components, Page: web.Files(), SigningKey: key,
+		Log: s.log, Registerer: s.registry, Gatherer: s.registry,
+	}
+	if s.demo != nil {
+		deps.Demonstration = s.demo
+	}
+	s.api, err = api.New(deps, api.Config{
+		Version: version, MaxBody: int(s.cfg.HTTP.MaxBody), Limits: s.limits(), ReadTimeout: s.cfg.HTTP.ReadTimeout,
+		TLSCert: s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),
+	})
+	if err != nil {
+		return err
+	}
+	var lc net.ListenConfig
+	if s.listener, err = lc.Listen(ctx, "tcp", s.cfg.HTTP.Listen); err != nil {
+		return err
+	}
+	go func() { s.served <- s.api.Listen(s.listener) }()
+	s.onClose("api", func(ctx context.Context) error { return errors.Join(s.api.Shutdown(ctx), <-s.served) })
+	return nil
+}
+
+// url is where a person reaches the service.
+func (s *service) url() string {
+	if s.cfg.HTTP.PublicURL != "" {
+		return s.cfg.HTTP.PublicURL
+	}
+	scheme := "http"
+	if s.cfg.HTTP.TLSCert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + s.listener.Addr().String()
+}
+
+// components says how the parts do, for /readyz. Model, queue and records are
+// needed; without the object store evidence waits on disk.
+func (s *service) components(ctx context.Context) map[string]api.Readiness {
+	needed := func(err error) api.Readiness {
+		if err != nil {
+			return api.Readiness{Status: api.NotReady, Detail: err.Error()}
+		}
+		return api.Readiness{Status: api.Ready}
+	}
+	out := map[string]api.Readiness{
+		"model":   needed(nil), // the listener opens after the warm-up
+		"queue":   needed(s.queue.Ping(ctx)),
+		"store":   needed(s.store.Ping(ctx)),
+		"objects": {Status: api.Ready},
+	}
+	if spool, ok := s.objects.(*object.Spool); ok && spool.Degraded() {
+		out["objects"] = api.Readiness{Status: api.Degraded, Detail: fmt.Sprintf("%d objects wait on disk", spool.Pending().Count)}
+	}
+	return out
+}

@@ -1,0 +1,71 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/binside/binside/server/config"
+)
+
+func TestDefaultsAreValid(t *testing.T) {
+	c, err := config.Load("", nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, config.Default(), c)
+	require.Equal(t, "sqlite:.data/binside.db", c.StoreURL())
+	require.Equal(t, "file:.data/objects", c.ObjectsURL())
+}
+
+func TestOrderOfSources(t *testing.T) {
+	path := filepath.Join("testdata", "good.yaml")
+	c, err := config.Load(path, []string{"BINSIDE_LOG_LEVEL=warn", "BINSIDE_HTTP_MAX_BODY=1MiB", "PATH=/bin", "BINSIDE_TOKEN=read-elsewhere"},
+		map[string]string{"log.level": "error", "demo.enabled": "true"})
+	require.NoError(t, err)
+	require.Equal(t, "error", c.Log.Level, "a flag wins over the environment")
+	require.Equal(t, config.Bytes(1<<20), c.HTTP.MaxBody, "the environment wins over the file")
+	require.Equal(t, "0.0.0.0:8443", c.HTTP.Listen, "the file wins over the default")
+	require.Equal(t, 24*time.Hour, c.Evidence.Retention.Pass)
+	require.Equal(t, config.Default().Evidence.Retention.Tell, c.Evidence.Retention.Tell, "what the file leaves out stays")
+	require.True(t, c.Demo.Enabled)
+	require.Equal(t, "postgres://binside@db.example/binside", c.StoreURL())
+}
+
+func TestErrorsNameFieldValueAndWhatIsAllowed(t *testing.T) {
+	_, err := config.Load(filepath.Join("testdata", "bad.yaml"), nil, nil)
+	require.Error(t, err)
+	for _, part := range []string{
+		`log.level is "loud"; allowed: debug, info, warn, error`,
+		`http.listen is "8080"; allowed: HOST:PORT`,
+		`http.tls_cert is "/does/not/exist.pem"`,
+		`http.tls_key is ""; allowed: a PEM file, set together with http.tls_cert`,
+		`evidence.pass_share is "2"; allowed: a number from 0 to 1`,
+		`model.max_batch is "9"; allowed: from 1 to 8`,
+		`store.url is`,
+	} {
+		require.ErrorContains(t, err, part)
+	}
+	require.NotContains(t, err.Error(), "hunter2")
+	var field *config.FieldError
+	require.ErrorAs(t, err, &field)
+}
+
+func TestUnknownSettingsAreErrors(t *testing.T) {
+	_, err := config.Load(filepath.Join("testdata", "unknown.yaml"), nil, nil)
+	require.ErrorContains(t, err, `there is no setting "http.lisen"`)
+	_, err = config.Load("", []string{"BINSIDE_HTTP_LISEN=x"}, nil)
+	require.ErrorContains(t, err, "BINSIDE_HTTP_LISEN")
+	_, err = config.Load("", nil, map[string]string{"listen": ":1"})
+	require.ErrorContains(t, err, "did you mean demo.listen, http.listen?")
+}
+
+func TestUnreadableFiles(t *testing.T) {
+	_, err := config.Load(filepath.Join("testdata", "broken.yaml"), nil, nil)
+	require.ErrorContains(t, err, "broken.yaml")
+	_, err = config.Load(filepath.Join(t.TempDir(), "none.yaml"), nil, nil)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	_, err = config.Load("", []string{"BINSIDE_HTTP_MAX_BODY=many"}, nil)
+	require.ErrorContains(t, err, "http.max_body")
+}
