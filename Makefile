@@ -31,6 +31,10 @@ test: ## install what is missing and run every test
 	@$(MAKE) --no-print-directory web
 	go test -race -timeout 30m ./...
 
+.PHONY: quick
+quick: ## only the suites that need nothing but Go and a C compiler
+	go test ./datasets/... ./models/verdict ./server/config
+
 .PHONY: build
 build: ## install what building needs and build bin/binside
 	@$(SETUP) build

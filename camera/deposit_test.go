@@ -1,7 +1,6 @@
 package camera_test
 
 import (
-	"context"
 	"io"
 	"os"
 	"testing"
@@ -49,7 +48,7 @@ func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (sim
 	require.NoError(t, err)
 	defer d.Close()
 	var events []deposit.Event
-	err = src.Stream(context.Background(), func(f camera.Frame) {
+	err = src.Stream(t.Context(), func(f camera.Frame) {
 		events = append(events, d.Observe(deposit.Frame(f))...)
 	})
 	require.ErrorIs(t, err, io.EOF)

@@ -80,7 +80,7 @@ func StartRTSP(t testing.TB, o RTSP) *Camera {
 	if o.Codec == "" {
 		o.Codec = "h264"
 	}
-	if out, err := exec.Command(python, "-c", //nolint:gosec // constant arguments
+	if out, err := exec.Command(python, "-c",
 		"import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer").CombinedOutput(); err != nil {
 		Missing(t, "needs Debian's gir1.2-gst-rtsp-server-1.0 and python3-gi: %v: %s", err, out)
 	}
@@ -88,7 +88,7 @@ func StartRTSP(t testing.TB, o RTSP) *Camera {
 	if err := os.WriteFile(script, []byte(rtspServer), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := start(t, exec.Command(python, script, strconv.Itoa(o.Port), strconv.Itoa(o.Width), strconv.Itoa(o.Height), //nolint:gosec // a test's own values
+	c := start(t, exec.Command(python, script, strconv.Itoa(o.Port), strconv.Itoa(o.Width), strconv.Itoa(o.Height),
 		strconv.Itoa(o.FPS), o.Codec, o.User, o.Password, o.File))
 	c.URL = fmt.Sprintf("rtsp://127.0.0.1:%d/camera", c.Port)
 	return c
@@ -107,8 +107,8 @@ func start(t testing.TB, cmd *exec.Cmd) *Camera {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var errors strings.Builder
-	cmd.Stderr = &errors
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func start(t testing.TB, cmd *exec.Cmd) *Camera {
 	}
 	if c.Port == 0 {
 		c.Stop()
-		t.Fatalf("the camera did not start: %s", errors.String())
+		t.Fatalf("the camera did not start: %s", stderr.String())
 	}
 	return c
 }
@@ -173,11 +173,11 @@ func StartMJPEG(t testing.TB, width, height int) *Camera {
 	for range 3 { // another process may take the port in between
 		port := freePort(t)
 		address := fmt.Sprintf("http://127.0.0.1:%d/camera.mjpg", port)
-		cmd := exec.Command(ffmpeg, "-hide_banner", "-loglevel", "error", "-re", "-f", "lavfi", //nolint:gosec // a test's own values
+		cmd := exec.Command(ffmpeg, "-hide_banner", "-loglevel", "error", "-re", "-f", "lavfi",
 			"-i", fmt.Sprintf("testsrc2=size=%dx%d:rate=10", width, height), "-q:v", "4", "-f", "mpjpeg",
 			"-content_type", "multipart/x-mixed-replace;boundary=ffmpeg", "-listen", "1", address)
-		var errors strings.Builder
-		cmd.Stderr = &errors
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
 		stdin, err := cmd.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -194,7 +194,8 @@ func StartMJPEG(t testing.TB, width, height int) *Camera {
 		if c.awaitListening() {
 			return c
 		}
-		t.Logf("ffmpeg did not listen: %s", errors.String())
+		c.Stop()
+		t.Logf("ffmpeg did not listen: %s", stderr.String())
 	}
 	t.Fatal("ffmpeg does not serve motion JPEG")
 	return nil
@@ -228,7 +229,7 @@ func WriteVideo(t testing.TB, width, height, fps, frames int) string {
 func WritePatternVideo(t testing.TB, pattern string, frames int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "video.mp4")
-	out, err := exec.Command(FFmpeg(t), "-hide_banner", "-loglevel", "error", "-f", "lavfi", //nolint:gosec // a test's own values
+	out, err := exec.Command(FFmpeg(t), "-hide_banner", "-loglevel", "error", "-f", "lavfi",
 		"-i", pattern, "-frames:v", strconv.Itoa(frames),
 		"-pix_fmt", "yuv420p", "-c:v", "mpeg4", "-q:v", "3", path).CombinedOutput()
 	if err != nil {

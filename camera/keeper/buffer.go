@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/binside/binside/camera"
@@ -103,11 +104,12 @@ func (b *buffer) next(ctx context.Context) (camera.Frame, error) {
 // end closes the buffer with the reason that next returns. The first reason
 // counts. Frames of a closed keeper are not worth reading.
 func (b *buffer) end(reason error) {
+	closed := errors.Is(reason, ErrClosed)
 	b.mu.Lock()
-	if b.ended == nil || reason == ErrClosed {
+	if b.ended == nil || closed {
 		b.ended = reason
 	}
-	if reason == ErrClosed {
+	if closed {
 		b.frames = nil
 	}
 	b.mu.Unlock()

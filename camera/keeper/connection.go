@@ -14,14 +14,13 @@ import (
 // is cut, and knows when the last one came and when the picture last changed.
 type connection struct {
 	keeper *Keeper
-	ctx    context.Context
 	stop   context.CancelFunc
 
 	mu          sync.Mutex
 	gone        bool
 	first, last time.Time
 	changed     time.Time
-	print       uint64
+	mark        uint64
 }
 
 var printSeed = maphash.MakeSeed()
@@ -54,11 +53,11 @@ func (c *connection) span() (first, last time.Time) {
 }
 
 // frame is the source's sink.
-func (c *connection) frame(f camera.Frame) {
+func (c *connection) frame(ctx context.Context, f camera.Frame) {
 	now := time.Now()
-	var print uint64
+	var mark uint64
 	if c.keeper.opts.Frozen > 0 && f.Image != nil {
-		print = fingerprint(f.Image)
+		mark = fingerprint(f.Image)
 	}
 	c.mu.Lock()
 	if c.gone {
@@ -68,14 +67,14 @@ func (c *connection) frame(f camera.Frame) {
 	if c.first.IsZero() {
 		c.first = now
 	}
-	if print != c.print || c.keeper.opts.Frozen <= 0 {
-		c.changed, c.print = now, print
+	if mark != c.mark || c.keeper.opts.Frozen <= 0 {
+		c.changed, c.mark = now, mark
 	}
 	c.last = now
 	c.mu.Unlock()
 
 	c.keeper.arrived(now)
-	if dropped := c.keeper.buffer.put(c.ctx, f); dropped > 0 {
+	if dropped := c.keeper.buffer.put(ctx, f); dropped > 0 {
 		c.keeper.dropped(dropped)
 	}
 }

@@ -178,9 +178,11 @@ func (k *Keeper) connect(ctx context.Context) (healthy bool, err error) {
 	}
 	streamCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c := &connection{keeper: k, ctx: streamCtx, stop: cancel}
+	c := &connection{keeper: k, stop: cancel}
 	result := make(chan error, 1)
-	go func() { result <- stream(streamCtx, source, c.frame) }()
+	go func() {
+		result <- stream(streamCtx, source, func(f camera.Frame) { c.frame(streamCtx, f) })
+	}()
 	err = k.watch(streamCtx, c, result)
 	first, last := c.span()
 	return !first.IsZero() && last.Sub(first) >= k.opts.Healthy, err

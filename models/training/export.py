@@ -89,7 +89,7 @@ def check(path: Path, weights: dict[str, np.ndarray], head: Head) -> tuple[float
     return difference, golden
 
 
-def relative_time(model: Path, base: Path, rounds: int = 15) -> float:
+def relative_time(model: Path, base: Path, rounds: int = 7) -> float:
     """Time of the model ÷ time of the backbone, one picture, one thread: the
     median of ratios of neighbouring runs."""
     batch = normalise(np.stack([pictures()["ramp"]]))

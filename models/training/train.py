@@ -62,7 +62,7 @@ def evaluate(args: argparse.Namespace, head: Head, samples: list[Sample], names:
     """Figures of the validation split under each resize rule."""
     classes = np.array([names.index(s.name) for s in samples])
     found = {}
-    for rule in augment.RULES if args.rules else ("letterbox",):
+    for rule in augment.RULES if args.rules else (args.rule,):
         features = extract(args.data, args.data / BACKBONE, args.work, samples, rule,
                            args.seed, args.processes)
         probabilities = head.probabilities(features)
@@ -123,7 +123,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--rule", choices=augment.RULES, default="letterbox", help="resize rule of the card")
     parser.add_argument("--rules", action=argparse.BooleanOptionalAction, default=True,
-                        help="evaluate all resize rules, not only letterbox")
+                        help="evaluate all resize rules, not only --rule")
     parser.add_argument("--recipe", default="", help='changes to the head\'s recipe, as {"decay": 1e-3}')
     parser.add_argument("--version", default="mnv2-2026.11.1")
     return parser.parse_args()

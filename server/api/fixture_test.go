@@ -78,19 +78,19 @@ type options struct {
 	noPage bool
 }
 
-func start(t testing.TB, o options) *fixture {
-	t.Helper()
-	ctx := t.Context()
-	f := &fixture{TB: t, log: &syncBuffer{}}
+func start(tb testing.TB, o options) *fixture {
+	tb.Helper()
+	ctx := tb.Context()
+	f := &fixture{TB: tb, log: &syncBuffer{}}
 	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	reg := prometheus.NewRegistry()
 	var err error
-	f.store, err = store.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "t.db"), store.Options{Registerer: reg})
-	require.NoError(t, err)
-	f.objects, err = object.NewLocal(t.TempDir(), 0)
-	require.NoError(t, err)
+	f.store, err = store.Open(ctx, "sqlite:"+filepath.Join(tb.TempDir(), "t.db"), store.Options{Registerer: reg})
+	require.NoError(tb, err)
+	f.objects, err = object.NewLocal(tb.TempDir(), 0)
+	require.NoError(tb, err)
 	f.auth, err = auth.New(f.store, log, nil)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	f.hub = notify.New(notify.Options{Buffer: o.buffer, Registerer: reg})
 	f.judge = &judge{store: f.store, objects: f.objects, hub: f.hub}
 	m := pipeline.NewMetrics(reg)
@@ -116,12 +116,12 @@ func start(t testing.TB, o options) *fixture {
 	if !o.noPage {
 		deps.Page = f.page
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(f.Context()), 20*time.Second)
 		defer cancel()
 		f.cameras.Close(ctx)
 		f.hub.Close()
-		require.NoError(t, f.store.Close())
+		require.NoError(tb, f.store.Close())
 	})
 	f.client = &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
 	f.serve(deps, o.cfg)
@@ -147,7 +147,7 @@ func (f *fixture) serve(deps api.Deps, cfg api.Config) {
 	go func() { served <- srv.Listen(ln) }()
 	f.Cleanup(func() {
 		f.client.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(f.Context()), 20*time.Second)
 		defer cancel()
 		require.NoError(f, srv.Shutdown(ctx))
 		require.NoError(f, <-served)
@@ -186,21 +186,21 @@ type reply struct {
 	body   []byte
 }
 
-func (r reply) into(t testing.TB, v any) {
-	t.Helper()
-	require.NoError(t, json.Unmarshal(r.body, v), "%s", r.body)
+func (r reply) into(tb testing.TB, v any) {
+	tb.Helper()
+	require.NoError(tb, json.Unmarshal(r.body, v), "%s", r.body)
 }
 
 // problem checks the answer's shape and returns the type's slug.
-func (r reply) problem(t testing.TB) string {
-	t.Helper()
-	require.Equal(t, "application/problem+json", r.header.Get("Content-Type"), "%d %s", r.status, r.body)
+func (r reply) problem(tb testing.TB) string {
+	tb.Helper()
+	require.Equal(tb, "application/problem+json", r.header.Get("Content-Type"), "%d %s", r.status, r.body)
 	var p map[string]any
-	r.into(t, &p)
-	require.EqualValues(t, r.status, p["status"])
-	require.NotEmpty(t, p["title"])
+	r.into(tb, &p)
+	require.EqualValues(tb, r.status, p["status"])
+	require.NotEmpty(tb, p["title"])
 	slug, ok := strings.CutPrefix(fmt.Sprint(p["type"]), "urn:binside:problem:")
-	require.True(t, ok, "%s", r.body)
+	require.True(tb, ok, "%s", r.body)
 	return slug
 }
 
@@ -303,8 +303,8 @@ func (f *fixture) storedWith(stationID string, v verdict.Verdict, at time.Time, 
 }
 
 // photo is a JPEG with some texture; seed makes it another one.
-func photo(t testing.TB, width, height, seed int) []byte {
-	t.Helper()
+func photo(tb testing.TB, width, height, seed int) []byte {
+	tb.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	for y := range height {
 		for x := range width {
@@ -312,7 +312,7 @@ func photo(t testing.TB, width, height, seed int) []byte {
 		}
 	}
 	var buf bytes.Buffer
-	require.NoError(t, jpeg.Encode(&buf, img, &jpeg.Options{Quality: 80}))
+	require.NoError(tb, jpeg.Encode(&buf, img, &jpeg.Options{Quality: 80}))
 	return buf.Bytes()
 }
 
@@ -321,12 +321,12 @@ type file struct {
 	data              []byte
 }
 
-func form(t testing.TB, fields map[string]string, files ...file) (io.Reader, header) {
-	t.Helper()
+func form(tb testing.TB, fields map[string]string, files ...file) (io.Reader, header) {
+	tb.Helper()
 	var buf bytes.Buffer
 	w := multipart.NewWriter(&buf)
 	for k, v := range fields {
-		require.NoError(t, w.WriteField(k, v))
+		require.NoError(tb, w.WriteField(k, v))
 	}
 	for _, f := range files {
 		h := textproto.MIMEHeader{"Content-Disposition": {fmt.Sprintf(`form-data; name="files"; filename=%q`, f.name)}}
@@ -334,11 +334,11 @@ func form(t testing.TB, fields map[string]string, files ...file) (io.Reader, hea
 			h.Set("Content-Type", f.contentType)
 		}
 		p, err := w.CreatePart(h)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		_, err = p.Write(f.data)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
-	require.NoError(t, w.Close())
+	require.NoError(tb, w.Close())
 	return &buf, header{"Content-Type": w.FormDataContentType()}
 }
 

@@ -106,7 +106,17 @@ func secure(c *fiber.Ctx, id string) {
 	c.Set(fiber.HeaderCacheControl, "no-store")
 }
 
-func statusClass(status int) string { return fmt.Sprintf("%dxx", status/100) }
+func statusClass(status int) string {
+	switch status / 100 {
+	case 2:
+		return "2xx"
+	case 3:
+		return "3xx"
+	case 4:
+		return "4xx"
+	}
+	return "5xx"
+}
 
 // routeOf names the route for metrics: one of a fixed number of words.
 func routeOf(c *fiber.Ctx) string {

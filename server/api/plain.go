@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -67,7 +68,7 @@ func readParts(body []byte, boundary string, maxFiles int) (files []part, fields
 	r := multipart.NewReader(bytes.NewReader(body), boundary)
 	for parts := 0; ; parts++ {
 		p, err := r.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return files, fields, nil
 		}
 		if err != nil || parts >= maxFiles+maxFields {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -39,9 +40,13 @@ type FieldError struct {
 
 func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
 
-// GetStatus, ContentType and GetHeaders are what huma asks of an error.
-func (p *Problem) GetStatus() int            { return p.Status }
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
 func (p *Problem) ContentType(string) string { return problemType }
+
+// GetHeaders implements huma.HeadersError.
 func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
 	if p.retryAfter > 0 {
@@ -83,7 +88,8 @@ func init() {
 		p := kindOfStatus(status).problem(msg)
 		p.Status = status
 		for _, err := range errs {
-			if d, ok := err.(huma.ErrorDetailer); ok {
+			var d huma.ErrorDetailer
+			if errors.As(err, &d) {
 				detail := d.ErrorDetail()
 				p.Errors = append(p.Errors, FieldError{Message: detail.Message, Location: detail.Location})
 			} else if err != nil {

@@ -92,9 +92,7 @@ func (s *Server) pushDeposit(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderLocation, where)
 	stored := sub.Stored
 	if stored == nil && wait > 0 {
-		if stored, err = s.await(wait, sub.Await); err != nil {
-			return err
-		}
+		stored = s.await(wait, sub)
 	}
 	if stored == nil {
 		return sendJSON(c, http.StatusAccepted, PushedDeposit{DepositID: sub.DepositID, InspectionURL: where})
@@ -102,19 +100,18 @@ func (s *Server) pushDeposit(c *fiber.Ctx) error {
 	return sendJSON(c, http.StatusCreated, s.view(stored))
 }
 
-// await waits for an inspection for a while, or until the service stops. That
-// none came is no error: the deposit is safe, and the answer is 202.
-func (s *Server) await(d time.Duration, fn func(context.Context) (*inspection.Inspection, error)) (*inspection.Inspection, error) {
+// await waits for a queued deposit's inspection for a while, or until the
+// service stops. That none came, for whatever reason, is no failure of the
+// request: the deposit is safe.
+func (s *Server) await(d time.Duration, sub *pipeline.Submission) *inspection.Inspection {
 	ctx, cancel := s.waiting(d)
 	defer cancel()
-	i, err := fn(ctx)
-	if err != nil && ctx.Err() != nil {
-		return nil, nil //nolint:nilnil // nothing yet, and that is in order
+	i, err := sub.Await(ctx)
+	if err != nil {
+		s.Log.DebugContext(ctx, "no verdict in time", "deposit", sub.DepositID, "err", err)
+		return nil
 	}
-	if err != nil && problemOf(err).Status >= http.StatusInternalServerError {
-		return nil, nil //nolint:nilerr,nilnil // whatever hinders the waiting, the deposit is queued
-	}
-	return i, err
+	return i
 }
 
 // waiting makes a context that ends after a while or when the service stops.

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -117,7 +116,7 @@ func TestLinkWorksOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			if _, sec, err := s.Enter(context.Background(), code); err == nil {
+			if _, sec, err := s.Enter(ctx, code); err == nil {
 				entered.Add(1)
 				secret.Store(sec)
 			}

@@ -16,7 +16,7 @@ func rectOf(b inspection.Box) image.Rectangle { return image.Rect(b.MinX, b.MinY
 
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(7, 7)) }
 
-func newHub(t *testing.T) *notify.Hub {
+func newHub(t testing.TB) *notify.Hub {
 	h := notify.New(notify.Options{})
 	t.Cleanup(h.Close)
 	return h

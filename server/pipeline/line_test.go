@@ -3,7 +3,6 @@ package pipeline_test
 import (
 	"context"
 	"image"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
@@ -35,7 +34,7 @@ const patience = 30 * time.Second
 // line is the whole line with a real queue, store and object store, and a
 // classifier that looks at colours.
 type line struct {
-	t          *testing.T
+	t          testing.TB
 	records    *store.Store
 	objects    object.Store
 	folder     string // of the objects
@@ -49,11 +48,11 @@ type line struct {
 	log        *slog.Logger
 }
 
-func newLine(t *testing.T) *line {
+func newLine(t testing.TB) *line {
 	t.Helper()
 	l := &line{
 		t: t, folder: t.TempDir(), registry: prometheus.NewRegistry(), classifier: &colours{},
-		prepared: pipeline.NewPrepared(0), log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		prepared: pipeline.NewPrepared(0), log: slog.New(slog.DiscardHandler),
 	}
 	l.metrics = pipeline.NewMetrics(l.registry)
 	var err error
@@ -176,7 +175,7 @@ func paint(m *vision.Image, r image.Rectangle, colour [3]float64, rng *rand.Rand
 	}
 }
 
-func jpegOf(t *testing.T, m *vision.Image) []byte {
+func jpegOf(t testing.TB, m *vision.Image) []byte {
 	t.Helper()
 	data, err := codec.EncodeJPEG(m, 90)
 	require.NoError(t, err)

@@ -307,7 +307,11 @@ func (w *Worker) classify(ctx context.Context, views []models.View) (models.Pred
 		return p, queue.Retry(fmt.Errorf("pipeline: classify: %w", err))
 	}
 	w.metrics.workerErrors.WithLabelValues("classify").Inc()
-	return p, fmt.Errorf("pipeline: classify: %w", err)
+	err = fmt.Errorf("pipeline: classify: %w", err)
+	if errors.Is(err, models.ErrInvalid) {
+		return p, queue.Permanent(err)
+	}
+	return p, err
 }
 
 // record keeps the evidence, stores the inspection and announces it.

@@ -10,8 +10,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// MaxPayload is the largest encoded deposit, in bytes.
-const MaxPayload = 8 << 20
+// MaxPayload is the largest encoded deposit, in bytes: 8 MiB, which NATS
+// advises not to exceed, less some room for headers.
+const MaxPayload = maxMessage - 16<<10
+
+const maxMessage = 8 << 20
 
 // Config says which queue and how. The zero value of every field but Dir
 // takes the default named with it.
@@ -27,8 +30,8 @@ type Config struct {
 	Token           string
 	// Listen is host:port of a listener of the embedded server, e.g. for
 	// another machine's `binside`; empty (the default) listens nowhere. It
-	// needs ListenUser and ListenPassword (12 characters or more): no
-	// anonymous client. The listener speaks plain text; give it a loopback or
+	// needs ListenUser and ListenPassword (12 to 72 bytes): no anonymous
+	// client. The listener speaks plain text; give it a loopback or
 	// private address.
 	Listen, ListenUser, ListenPassword string
 	// NoSync turns off the sync of every deposit to the disk before it is
@@ -108,10 +111,10 @@ func (c Config) validate() error {
 		return errors.New("queue: a listener is the embedded server's, and there is none when a URL is set")
 	case c.CredentialsFile != "" && c.Token != "":
 		return errors.New("queue: both a file of credentials and a token are set; one is enough")
-	case c.Listen != "" && (c.ListenUser == "" || len(c.ListenPassword) < 12):
-		return errors.New("queue: a listener needs a user and a password of at least 12 characters")
-	case c.MaxBytes < MaxPayload:
-		return fmt.Errorf("queue: max bytes is %d, at least %d are needed for one deposit", c.MaxBytes, MaxPayload)
+	case c.Listen != "" && (c.ListenUser == "" || len(c.ListenPassword) < 12 || len(c.ListenPassword) > 72):
+		return errors.New("queue: a listener needs a user and a password of 12 to 72 bytes")
+	case c.MaxBytes < maxMessage:
+		return fmt.Errorf("queue: max bytes is %d, at least %d are needed for one deposit", c.MaxBytes, maxMessage)
 	case c.AckWait < 100*time.Millisecond:
 		return fmt.Errorf("queue: ack wait is %v, at least 100ms are needed", c.AckWait)
 	}

@@ -3,7 +3,9 @@ package queue_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"testing"
@@ -21,7 +23,7 @@ const childDir = "BINSIDE_TEST_QUEUE_DIR"
 // child publishes for ever and says the ID of every deposit that was
 // acknowledged; beside that it works on deposits without ever finishing one.
 func child(dir string) {
-	q, err := queue.Open(context.Background(), queue.Config{Dir: dir, MaxBytes: 256 << 20})
+	q, err := queue.Open(context.Background(), queue.Config{Dir: dir, MaxBytes: 256 << 20, AckWait: 2 * time.Second, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -34,11 +36,13 @@ func child(dir string) {
 	}()
 	for {
 		d := newDeposit(50_000)
-		if err := q.Publish(context.Background(), d); err != nil {
+		switch err := q.Publish(context.Background(), d); {
+		case err == nil:
+			fmt.Println(d.ID)
+		case !errors.Is(err, queue.ErrUnavailable): // a machine under load may be slow
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		fmt.Println(d.ID)
 	}
 }
 
@@ -70,7 +74,7 @@ func TestKill(t *testing.T) {
 
 	// What was in the dead process's hands comes when its time is over, or at
 	// once after the restart of its server.
-	q := open(t, func(c *queue.Config) { c.Dir, c.MaxBytes = dir, 256<<20 })
+	q := open(t, func(c *queue.Config) { c.Dir, c.MaxBytes, c.AckWait = dir, 256<<20, 2*time.Second })
 	handled := make(chan string, 1000)
 	consume(t, q, func(_ context.Context, d inspection.Deposit, _ int) error { handled <- d.ID; return nil })
 	deadline := time.After(patience)

@@ -1,8 +1,6 @@
 package queue
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,13 +13,17 @@ import (
 	"syscall"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nkeys"
+	"golang.org/x/crypto/bcrypt"
 )
 
 // embedded is a NATS server inside this process.
 type embedded struct {
-	server         *server.Server
-	lock           *os.File
-	user, password string
+	server *server.Server
+	lock   *os.File
+	// key is this process's credential: made at every start, never written.
+	key    nkeys.KeyPair
+	public string
 }
 
 // startEmbedded starts a server on the files in cfg.Dir and waits until it
@@ -34,7 +36,7 @@ func startEmbedded(cfg Config) (*embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &embedded{lock: lock, user: "binside-" + secret(6), password: secret(24)}
+	e := &embedded{lock: lock}
 	opts, err := e.options(cfg)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -57,12 +59,18 @@ func startEmbedded(cfg Config) (*embedded, error) {
 }
 
 func (e *embedded) options(cfg Config) (*server.Options, error) {
+	var err error
+	if e.key, err = nkeys.CreateUser(); err != nil {
+		return nil, fmt.Errorf("queue: %w", err)
+	}
+	if e.public, err = e.key.PublicKey(); err != nil {
+		return nil, fmt.Errorf("queue: %w", err)
+	}
 	opts := &server.Options{
 		ServerName: "binside",
 		DontListen: cfg.Listen == "",
-		// Nobody is let in without a password, this process included: its own
-		// is made at every start and never leaves it.
-		Users:           []*server.User{{Username: e.user, Password: e.password}},
+		// Nobody is let in without a credential, this process included.
+		Nkeys:           []*server.NkeyUser{{Nkey: e.public}},
 		NoSystemAccount: true,
 		JetStream:       true,
 		StoreDir:        cfg.Dir,
@@ -72,7 +80,7 @@ func (e *embedded) options(cfg Config) (*server.Options, error) {
 		JetStreamMaxStore:      cfg.MaxBytes + cfg.DeadMaxBytes + 64<<20,
 		JetStreamMaxMemory:     64 << 20,
 		DisableJetStreamBanner: true,
-		MaxPayload:             MaxPayload + 64<<10, // headers count too
+		MaxPayload:             maxMessage,
 		NoLog:                  true,
 		NoSigs:                 true,
 	}
@@ -91,7 +99,11 @@ func (e *embedded) options(cfg Config) (*server.Options, error) {
 		n = server.RANDOM_PORT
 	}
 	opts.Host, opts.Port = host, n
-	opts.Users = append(opts.Users, &server.User{Username: cfg.ListenUser, Password: cfg.ListenPassword})
+	hash, err := bcrypt.GenerateFromPassword([]byte(cfg.ListenPassword), bcrypt.DefaultCost)
+	if err != nil {
+		return nil, fmt.Errorf("queue: listener's password: %w", err)
+	}
+	opts.Users = []*server.User{{Username: cfg.ListenUser, Password: string(hash)}}
 	return opts, nil
 }
 
@@ -114,13 +126,6 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("queue: folder %s is in use by another process: %w", dir, err)
 	}
 	return f, nil
-}
-
-// secret is n random bytes as text.
-func secret(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails since Go 1.24
-	return base64.RawURLEncoding.EncodeToString(b)
 }
 
 // natsLogger passes the server's warnings and errors on; its notices are

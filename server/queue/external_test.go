@@ -30,6 +30,7 @@ func external(t *testing.T, q *queue.Queue, change ...func(*queue.Config)) *queu
 }
 
 func TestExternalServer(t *testing.T) {
+	t.Parallel()
 	server := open(t, listening)
 	var log bytes.Buffer
 	one := external(t, server, func(c *queue.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
@@ -64,22 +65,25 @@ func TestExternalServer(t *testing.T) {
 }
 
 func TestNobodyAnonymous(t *testing.T) {
+	t.Parallel()
 	q := open(t, listening)
 	_, err := nats.Connect("nats://" + q.Addr())
 	require.ErrorIs(t, err, nats.ErrAuthorization)
-	_, err = queue.Open(t.Context(), queue.Config{URL: "nats://other:wrong-password@" + q.Addr(), ConnectTimeout: 5 * time.Second})
+	_, err = queue.Open(t.Context(), queue.Config{URL: "nats://other:wrong-password@" + q.Addr(), Logger: slog.New(slog.DiscardHandler)})
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "wrong-password")
 }
 
 func TestServerThatIsAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err := queue.Open(ctx, queue.Config{URL: "nats://127.0.0.1:1"})
+	_, err := queue.Open(ctx, queue.Config{URL: "nats://127.0.0.1:1", Logger: slog.New(slog.DiscardHandler)})
 	require.ErrorIs(t, err, queue.ErrUnavailable)
 }
 
 func TestServerGoesAwayAndComesBack(t *testing.T) {
+	t.Parallel()
 	var cfg queue.Config
 	server := open(t, listening, func(c *queue.Config) { cfg = *c })
 	cfg.Listen = server.Addr()
@@ -105,6 +109,7 @@ func TestServerGoesAwayAndComesBack(t *testing.T) {
 }
 
 func TestStoredIsToldToTheOthers(t *testing.T) {
+	t.Parallel()
 	server := open(t, listening)
 	one, two := external(t, server), external(t, server)
 	heard, own := make(chan *inspection.Inspection, 4), make(chan *inspection.Inspection, 4)

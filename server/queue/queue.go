@@ -148,7 +148,7 @@ func (q *Queue) connect(ctx context.Context) (*nats.Conn, error) {
 		}),
 	}
 	if q.embedded != nil {
-		opts = append(opts, nats.InProcessServer(q.embedded.server), nats.UserInfo(q.embedded.user, q.embedded.password))
+		opts = append(opts, nats.InProcessServer(q.embedded.server), nats.Nkey(q.embedded.public, q.embedded.key.Sign))
 		conn, err := nats.Connect("", opts...)
 		if err != nil {
 			return nil, fmt.Errorf("queue: embedded server: %w", err)

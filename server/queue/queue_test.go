@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -36,9 +35,9 @@ const patience = 30 * time.Second
 func open(t *testing.T, change ...func(*queue.Config)) *queue.Queue {
 	t.Helper()
 	cfg := queue.Config{
-		Dir: t.TempDir(), AckWait: 2 * time.Second, RedeliveryDelay: 10 * time.Millisecond, RetryDelay: time.Millisecond,
+		Dir: t.TempDir(), RedeliveryDelay: 10 * time.Millisecond, RetryDelay: time.Millisecond,
 		DrainTimeout: time.Second, MaxBytes: 64 << 20, DeadMaxBytes: 64 << 20,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -90,6 +89,7 @@ func eventually(t *testing.T, q *queue.Queue, what string, cond func(queue.Stats
 }
 
 func TestDepositArrivesWhole(t *testing.T) {
+	t.Parallel()
 	registry := prometheus.NewRegistry()
 	q := open(t, func(c *queue.Config) { c.Registerer = registry })
 	require.NoError(t, q.Ping(t.Context()))
@@ -125,6 +125,7 @@ func TestDepositArrivesWhole(t *testing.T) {
 }
 
 func TestWhatFailsComesAgainAndIsSetAsideInTheEnd(t *testing.T) {
+	t.Parallel()
 	q := open(t, func(c *queue.Config) { c.MaxAttempts = 3 })
 	sick, healed := newDeposit(10), newDeposit(10)
 	require.NoError(t, q.Publish(t.Context(), sick))
@@ -154,6 +155,7 @@ func TestWhatFailsComesAgainAndIsSetAsideInTheEnd(t *testing.T) {
 }
 
 func TestPermanentErrorAndPanic(t *testing.T) {
+	t.Parallel()
 	q := open(t, func(c *queue.Config) { c.MaxAttempts = 2 })
 	lost, mad := newDeposit(10), newDeposit(10)
 	require.NoError(t, q.Publish(t.Context(), lost))
@@ -191,7 +193,8 @@ func TestPermanentErrorAndPanic(t *testing.T) {
 }
 
 func TestRetryNeverMakesADeadLetter(t *testing.T) {
-	q := open(t, func(c *queue.Config) { c.MaxAttempts = 1; c.AckWait = 300 * time.Millisecond })
+	t.Parallel()
+	q := open(t, func(c *queue.Config) { c.MaxAttempts = 1; c.AckWait = 2 * time.Second })
 	require.NoError(t, q.Publish(t.Context(), newDeposit(10)))
 	var mu sync.Mutex
 	calls, back := 0, false
@@ -202,7 +205,7 @@ func TestRetryNeverMakesADeadLetter(t *testing.T) {
 		require.Equal(t, 1, attempt, "it is kept in hand by signs of life")
 		calls++
 		// The store is away for several times the acknowledgement time.
-		if time.Since(started) < 1200*time.Millisecond {
+		if time.Since(started) < 5*time.Second {
 			return queue.Retry(errors.New("store is away"))
 		}
 		back = true
@@ -219,13 +222,14 @@ func TestRetryNeverMakesADeadLetter(t *testing.T) {
 }
 
 func TestSlowHandlerKeepsItsDeposit(t *testing.T) {
-	q := open(t, func(c *queue.Config) { c.AckWait = 300 * time.Millisecond })
+	t.Parallel()
+	q := open(t, func(c *queue.Config) { c.AckWait = 2 * time.Second })
 	require.NoError(t, q.Publish(t.Context(), newDeposit(10)))
 	calls := make(chan int, 10)
 	consume(t, q, func(ctx context.Context, _ inspection.Deposit, attempt int) error {
 		calls <- attempt
 		select {
-		case <-time.After(time.Second):
+		case <-time.After(5 * time.Second):
 		case <-ctx.Done():
 		}
 		return nil
@@ -235,6 +239,7 @@ func TestSlowHandlerKeepsItsDeposit(t *testing.T) {
 }
 
 func TestStopGivesBackWhatIsUnfinished(t *testing.T) {
+	t.Parallel()
 	q := open(t, func(c *queue.Config) {
 		c.AckWait = time.Minute
 		c.DrainTimeout = 50 * time.Millisecond
@@ -260,6 +265,7 @@ func TestStopGivesBackWhatIsUnfinished(t *testing.T) {
 }
 
 func TestStopFinishesWhatIsBegun(t *testing.T) {
+	t.Parallel()
 	q := open(t, func(c *queue.Config) { c.DrainTimeout = patience })
 	require.NoError(t, q.Publish(t.Context(), newDeposit(10)))
 	begun, stopping, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -279,6 +285,7 @@ func TestStopFinishesWhatIsBegun(t *testing.T) {
 }
 
 func TestFullQueueRefuses(t *testing.T) {
+	t.Parallel()
 	q := open(t, func(c *queue.Config) { c.MaxBytes = queue.MaxPayload })
 	var err error
 	kept := 0
@@ -303,12 +310,14 @@ func TestFullQueueRefuses(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
+	t.Parallel()
 	q := open(t)
 	require.ErrorIs(t, q.Publish(t.Context(), newDeposit(queue.MaxPayload)), queue.ErrTooLarge)
-	require.NoError(t, q.Publish(t.Context(), newDeposit(queue.MaxPayload-1000)))
+	require.NoError(t, q.Publish(t.Context(), newDeposit(queue.MaxPayload-1000)), "an almost too large one")
 }
 
 func TestUnreadableMessageIsSetAside(t *testing.T) {
+	t.Parallel()
 	q := open(t, listening)
 	conn, err := nats.Connect("nats://"+q.Addr(), nats.UserInfo("other", "a long password"))
 	require.NoError(t, err)
@@ -325,6 +334,7 @@ func TestUnreadableMessageIsSetAside(t *testing.T) {
 }
 
 func TestClosed(t *testing.T) {
+	t.Parallel()
 	q := open(t)
 	require.NoError(t, q.Close())
 	require.ErrorIs(t, q.Publish(t.Context(), newDeposit(1)), queue.ErrClosed)
@@ -333,6 +343,7 @@ func TestClosed(t *testing.T) {
 }
 
 func TestFolderIsLocked(t *testing.T) {
+	t.Parallel()
 	var dir string
 	open(t, func(c *queue.Config) { dir = c.Dir })
 	_, err := queue.Open(t.Context(), queue.Config{Dir: dir})
@@ -340,17 +351,19 @@ func TestFolderIsLocked(t *testing.T) {
 }
 
 func TestAddressThatIsTaken(t *testing.T) {
+	t.Parallel()
 	first := open(t, listening)
 	started := time.Now()
 	_, err := queue.Open(t.Context(), queue.Config{
 		Dir: t.TempDir(), Listen: first.Addr(), ListenUser: "u", ListenPassword: "a long password",
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	require.ErrorContains(t, err, "address already in use")
 	require.Less(t, time.Since(started), 20*time.Second, "it does not wait for what cannot come")
 }
 
 func TestConfigIsChecked(t *testing.T) {
+	t.Parallel()
 	for want, cfg := range map[string]queue.Config{
 		"neither a folder":  {},
 		"when a URL is set": {URL: "nats://127.0.0.1:1", Listen: "127.0.0.1:0"},

@@ -289,7 +289,7 @@ func (s *service) components(ctx context.Context) map[string]api.Readiness {
 		"objects": {Status: api.Ready},
 	}
 	if spool, ok := s.objects.(*object.Spool); ok && spool.Degraded() {
-		out["objects"] = api.Readiness{Status: api.Degraded, Detail: fmt.Sprintf("%d objects wait on disk", spool.Pending().Count)}
+		out["objects"] = api.Readiness{Status: api.Degraded, Detail: fmt.Sprintf("%d objects wait on disk", spool.Pending().Objects)}
 	}
 	return out
 }
