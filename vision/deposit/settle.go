@@ -116,15 +116,19 @@ func (g *region) findSecond() bool {
 
 // hasContour tells a thing from a change of light and from the hole that a
 // thing leaves when it is taken away: a thing has an outline in the picture
-// that was not there before. before gives a sample of the former picture in the
-// present light.
+// that was not there before. Light, even an uneven one, changes a surface
+// smoothly: what it adds does not jump at the outline. before gives a sample of
+// the former picture in the present light.
 func (g *region) hasContour(t *thing, before func(k int) int32) bool {
-	var now, then, n int64
+	var now, then, jump, n int64
 	w, h := g.shape.w, g.shape.h
 	step := func(i, j int) {
 		for c := range 3 {
-			now += int64(abs(int32(g.now[3*i+c]) - int32(g.now[3*j+c])))
-			then += int64(abs(before(3*i+c) - before(3*j+c)))
+			is := int32(g.now[3*i+c]) - int32(g.now[3*j+c])
+			was := before(3*i+c) - before(3*j+c)
+			now += int64(abs(is))
+			then += int64(abs(was))
+			jump += int64(abs(is - was))
 		}
 		n += 3
 	}
@@ -153,5 +157,5 @@ func (g *region) hasContour(t *thing, before func(k int) int32) bool {
 	if 10*then > 14*now {
 		return false // the outline was there and is gone
 	}
-	return 2*now > int64(g.limit)*n
+	return 2*jump > int64(g.limit)*n
 }
