@@ -29,7 +29,8 @@ run: ## install what is missing, build, start the service with the demonstration
 test: ## install what is missing and run every test
 	@$(SETUP) test
 	@$(MAKE) --no-print-directory web
-	go test -race -timeout 30m ./...
+	go test -race -timeout 45m ./...
+	go test -count=1 -timeout 45m -run '^TestHundredDeposits$$' ./server/cmd/binside
 
 .PHONY: quick
 quick: ## only the suites that need nothing but Go and a C compiler

@@ -186,6 +186,8 @@ func TestSlowReader(t *testing.T) {
 			}
 		}
 	}
+	// Through the small window the rest would take minutes.
+	require.NoError(t, slow.SetReadBuffer(4<<20))
 	require.NoError(t, slow.SetReadDeadline(time.Now().Add(30*time.Second)))
 	sc := bufio.NewScanner(slow)
 	sc.Buffer(nil, 4*len(large))
@@ -213,7 +215,7 @@ func TestDeadReaderIsDropped(t *testing.T) {
 }
 
 // rawStream opens a stream whose reader has a small window and reads nothing.
-func (f *fixture) rawStream() net.Conn {
+func (f *fixture) rawStream() *net.TCPConn {
 	f.Helper()
 	conn, err := (&net.Dialer{}).DialContext(f.Context(), "tcp", strings.TrimPrefix(f.url, "http://"))
 	require.NoError(f, err)
@@ -223,7 +225,7 @@ func (f *fixture) rawStream() net.Conn {
 	require.NoError(f, tcp.SetReadBuffer(4096))
 	_, err = conn.Write([]byte("GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + f.read + "\r\n\r\n"))
 	require.NoError(f, err)
-	return conn
+	return tcp
 }
 
 func TestShutdownEndsStreamsAndWaiting(t *testing.T) {

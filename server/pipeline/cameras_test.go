@@ -153,15 +153,22 @@ func TestPushedFramesBecomeOneInspection(t *testing.T) {
 	require.Len(t, l.stored(), 1)
 }
 
-// magenta counts the pixels of a crop that lie outside the region and look it.
-// Inside, along the edge, the camera's own JPEG has mixed the two.
+// magenta counts the pixels of a crop that look like what is outside the
+// region, and lie there: a block of JPEG (with its halved colours, 16 pixels)
+// away from the edge, for along it the camera's own JPEG has mixed the two.
 func magenta(m *vision.Image) (n int) {
+	const block = 16
 	origin := corner.Bounds(640, 360).Min
+	inside := func(x, y int) bool {
+		return corner.Contains(vision.Point{X: float64(x+origin.X) / 640, Y: float64(y+origin.Y) / 360})
+	}
 	for y := range m.Height {
 		for x := range m.Width {
-			c := m.At(x, y)
-			inside := corner.Contains(vision.Point{X: float64(x+origin.X) / 640, Y: float64(y+origin.Y) / 360})
-			if !inside && int(c.R) > int(c.G)+40 && int(c.B) > int(c.G)+40 {
+			near := inside(x, y)
+			for _, d := range []image.Point{{-block, -block}, {block, -block}, {-block, block}, {block, block}, {block, 0}, {-block, 0}, {0, block}, {0, -block}} {
+				near = near || inside(x+d.X, y+d.Y)
+			}
+			if c := m.At(x, y); !near && int(c.R) > int(c.G)+20 && int(c.B) > int(c.G)+20 {
 				n++
 			}
 		}

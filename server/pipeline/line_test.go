@@ -27,7 +27,11 @@ import (
 	"github.com/binside/binside/vision/codec"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// A timer of the embedded server's that runs on for a second.
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/pse.periodic"))
+}
 
 const patience = 30 * time.Second
 

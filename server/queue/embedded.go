@@ -58,6 +58,9 @@ func startEmbedded(cfg Config) (*embedded, error) {
 	return e, nil
 }
 
+// maxStore is more than any disk holds.
+const maxStore = 1 << 50
+
 func (e *embedded) options(cfg Config) (*server.Options, error) {
 	var err error
 	if e.key, err = nkeys.CreateUser(); err != nil {
@@ -75,9 +78,9 @@ func (e *embedded) options(cfg Config) (*server.Options, error) {
 		JetStream:       true,
 		StoreDir:        cfg.Dir,
 		SyncAlways:      !cfg.NoSync,
-		// The streams reserve their bytes; the rest is room for the
-		// consumer's state.
-		JetStreamMaxStore:      cfg.MaxBytes + cfg.DeadMaxBytes + 64<<20,
+		// The streams have bounds of their own. A tighter one here would keep
+		// a server from starting on files that were made under larger bounds.
+		JetStreamMaxStore:      maxStore,
 		JetStreamMaxMemory:     64 << 20,
 		DisableJetStreamBanner: true,
 		MaxPayload:             maxMessage,

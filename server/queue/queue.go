@@ -89,11 +89,15 @@ func (q *Queue) open(ctx context.Context) error {
 	if q.js, err = jetstream.New(q.conn, jetstream.WithDefaultTimeout(apiTimeout)); err != nil {
 		return fmt.Errorf("queue: %w", err)
 	}
+	maxBytes, err := q.roomForWaiting(ctx)
+	if err != nil {
+		return err
+	}
 	if q.stream, err = q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: StreamDeposits, Subjects: []string{subjectDeposits},
 		Description: "binside: deposits that wait for the models",
 		Retention:   jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
-		MaxBytes: q.cfg.MaxBytes, MaxAge: q.cfg.MaxAge, Duplicates: q.duplicates(), Replicas: q.cfg.Replicas,
+		MaxBytes: maxBytes, MaxAge: q.cfg.MaxAge, Duplicates: q.duplicates(), Replicas: q.cfg.Replicas,
 	}); err != nil {
 		return fmt.Errorf("queue: stream %s: %w", StreamDeposits, err)
 	}
@@ -114,6 +118,25 @@ func (q *Queue) open(ctx context.Context) error {
 		return fmt.Errorf("queue: consumer: %w", err)
 	}
 	return nil
+}
+
+// roomForWaiting is the bound of the deposits' stream: the configured one, or
+// what waits already, where that is more. JetStream would make a stream fit a
+// smaller bound by deleting the oldest messages, which were acknowledged.
+func (q *Queue) roomForWaiting(ctx context.Context) (int64, error) {
+	stream, err := q.js.Stream(ctx, StreamDeposits)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return q.cfg.MaxBytes, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("queue: stream %s: %w", StreamDeposits, err)
+	}
+	waiting := int64(stream.CachedInfo().State.Bytes)
+	if waiting > q.cfg.MaxBytes {
+		q.cfg.Logger.Warn("queue: more waits than max bytes allows; it stays full until the next start finds less",
+			"waiting", waiting, "max_bytes", q.cfg.MaxBytes)
+	}
+	return max(q.cfg.MaxBytes, waiting), nil
 }
 
 // duplicates is the window, which must not be longer than the messages live.

@@ -26,7 +26,9 @@ func TestMain(m *testing.M) {
 		child(dir)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m,
+		// A timer of the embedded server's that runs on for a second.
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/pse.periodic"))
 }
 
 const patience = 30 * time.Second
@@ -192,9 +194,13 @@ func TestPermanentErrorAndPanic(t *testing.T) {
 	require.Equal(t, lost.ID, <-again)
 }
 
+// longAckWait is one within which even a busy machine finds the time for a sign
+// of life.
+const longAckWait = 5 * time.Second
+
 func TestRetryNeverMakesADeadLetter(t *testing.T) {
 	t.Parallel()
-	q := open(t, func(c *queue.Config) { c.MaxAttempts = 1; c.AckWait = 2 * time.Second })
+	q := open(t, func(c *queue.Config) { c.MaxAttempts = 1; c.AckWait = longAckWait })
 	require.NoError(t, q.Publish(t.Context(), newDeposit(10)))
 	var mu sync.Mutex
 	calls, back := 0, false
@@ -204,8 +210,8 @@ func TestRetryNeverMakesADeadLetter(t *testing.T) {
 		defer mu.Unlock()
 		require.Equal(t, 1, attempt, "it is kept in hand by signs of life")
 		calls++
-		// The store is away for several times the acknowledgement time.
-		if time.Since(started) < 5*time.Second {
+		// The store is away for longer than the acknowledgement time.
+		if time.Since(started) < 2*longAckWait {
 			return queue.Retry(errors.New("store is away"))
 		}
 		back = true
@@ -223,13 +229,13 @@ func TestRetryNeverMakesADeadLetter(t *testing.T) {
 
 func TestSlowHandlerKeepsItsDeposit(t *testing.T) {
 	t.Parallel()
-	q := open(t, func(c *queue.Config) { c.AckWait = 2 * time.Second })
+	q := open(t, func(c *queue.Config) { c.AckWait = longAckWait })
 	require.NoError(t, q.Publish(t.Context(), newDeposit(10)))
 	calls := make(chan int, 10)
 	consume(t, q, func(ctx context.Context, _ inspection.Deposit, attempt int) error {
 		calls <- attempt
 		select {
-		case <-time.After(5 * time.Second):
+		case <-time.After(2 * longAckWait):
 		case <-ctx.Done():
 		}
 		return nil
@@ -284,9 +290,30 @@ func TestStopFinishesWhatIsBegun(t *testing.T) {
 	eventually(t, q, "acknowledged", func(s queue.Stats) bool { return s.Depth == 0 })
 }
 
+// leastBytes is the smallest queue there is.
+const leastBytes = 8 << 20
+
+// An operator who gives the queue less room does not throw away what was
+// acknowledged, and the server starts.
+func TestSmallerBoundLosesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cfg := queue.Config{Dir: dir, MaxBytes: 256 << 20, Logger: slog.New(slog.DiscardHandler)}
+	q, err := queue.Open(t.Context(), cfg)
+	require.NoError(t, err)
+	for range 12 {
+		require.NoError(t, q.Publish(t.Context(), newDeposit(1<<20)))
+	}
+	require.NoError(t, q.Close())
+
+	q = open(t, func(c *queue.Config) { c.Dir, c.MaxBytes = dir, leastBytes })
+	eventually(t, q, "all kept", func(s queue.Stats) bool { return s.Depth == 12 })
+	require.ErrorIs(t, q.Publish(t.Context(), newDeposit(1<<20)), queue.ErrFull)
+}
+
 func TestFullQueueRefuses(t *testing.T) {
 	t.Parallel()
-	q := open(t, func(c *queue.Config) { c.MaxBytes = queue.MaxPayload })
+	q := open(t, func(c *queue.Config) { c.MaxBytes = leastBytes })
 	var err error
 	kept := 0
 	for range 100 {
@@ -368,7 +395,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"neither a folder":  {},
 		"when a URL is set": {URL: "nats://127.0.0.1:1", Listen: "127.0.0.1:0"},
 		"one is enough":     {URL: "nats://127.0.0.1:1", CredentialsFile: "f", Token: "t"},
-		"at least 12":       {Dir: "d", Listen: "127.0.0.1:0", ListenUser: "u", ListenPassword: "short"},
+		"12 to 72":          {Dir: "d", Listen: "127.0.0.1:0", ListenUser: "u", ListenPassword: "short"},
 		"max bytes":         {Dir: "d", MaxBytes: 1},
 		"ack wait":          {Dir: "d", AckWait: 1},
 		"should look like":  {URL: "::secret::"},

@@ -192,7 +192,7 @@ func Decode(data []byte, lim Limits, opt Options) (*vision.Image, Info, error) {
 	if info.Format == FormatPNG {
 		img, err = decodePNG(data)
 	} else {
-		img, err = decodeJPEG(data, info, opt.denominator(info.Width, info.Height))
+		img, err = decodeJPEG(data, info, opt.Denominator(info.Width, info.Height))
 	}
 	if err != nil {
 		return nil, Info{}, err
@@ -200,8 +200,9 @@ func Decode(data []byte, lim Limits, opt Options) (*vision.Image, Info, error) {
 	return img, info, nil
 }
 
-// denominator picks 1, 2, 4 or 8.
-func (o Options) denominator(width, height int) int {
+// Denominator is d of the scale 1/d, 1 to 1/8, at which Decode reads a JPEG of
+// the given stored size.
+func (o Options) Denominator(width, height int) int {
 	if o.MinWidth <= 0 && o.MinHeight <= 0 {
 		return 1
 	}

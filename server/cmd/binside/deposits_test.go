@@ -55,8 +55,14 @@ func (f *playFeed) State() pipeline.CameraState {
 	return pipeline.CameraState{Status: pipeline.StatusStreaming}
 }
 
-// A hundred deposits of the simulated station through the real wiring.
+// A hundred deposits of the simulated station through the real wiring. The race
+// detector makes painting them ten times as slow: with it, fewer are shown
+// (`make test` runs this test without it as well).
 func TestHundredDeposits(t *testing.T) {
+	shown := 100
+	if raceDetector {
+		shown = 10
+	}
 	cfg := testConfig(t)
 	cfg.Demo.Seed = 7
 	cfg.Demo.WrongShare = 0.5
@@ -65,7 +71,7 @@ func TestHundredDeposits(t *testing.T) {
 	if err != nil {
 		missing(t, "the demonstration's photographs: %v", err)
 	}
-	source, err := simulate.NewSource(opts, time.Now().Add(-time.Hour), 100)
+	source, err := simulate.NewSource(opts, time.Now().Add(-time.Hour), shown)
 	require.NoError(t, err)
 	st := &station.Station{ID: "play", Name: "play", RegionPath: "/play", TimeZone: "UTC"}
 	require.NoError(t, s.store.CreateStation(t.Context(), st))
@@ -95,7 +101,7 @@ func TestHundredDeposits(t *testing.T) {
 		return uint64(q.Depth) + uint64(q.InFlight)
 	}
 	require.Eventually(t, func() bool { return stats() == 0 }, 5*time.Minute, 200*time.Millisecond)
-	judge(t, source, stored(t, s))
+	judge(t, shown, source, stored(t, s))
 }
 
 func stored(t *testing.T, s *service) (all []*inspection.Inspection) {
@@ -112,7 +118,7 @@ func stored(t *testing.T, s *service) (all []*inspection.Inspection) {
 }
 
 // judge holds the issue's figures against the truth.
-func judge(t *testing.T, source *simulate.Source, all []*inspection.Inspection) {
+func judge(t *testing.T, shown int, source *simulate.Source, all []*inspection.Inspection) {
 	t.Helper()
 	truth := source.Truth(0).Events
 	var detections []simulate.Detection
@@ -141,9 +147,12 @@ func judge(t *testing.T, source *simulate.Source, all []*inspection.Inspection) 
 	}
 	t.Logf("shown %d, found once %d, doubled %d, missed %d, false %d; misdeposits of known classes caught %d of %d; right ones told %d of %d",
 		m.Shown, m.Found, m.Doubled, m.Missed, m.False, caught, wrong, told, right)
-	require.Equal(t, 100, m.Shown)
-	require.GreaterOrEqual(t, m.Found, 95)
-	require.LessOrEqual(t, m.False+m.Doubled, 3)
+	require.Equal(t, shown, m.Shown)
+	require.GreaterOrEqual(t, m.Found, shown-max(1, shown*5/100))
+	require.LessOrEqual(t, m.False+m.Doubled, max(1, shown*3/100))
+	if raceDetector {
+		return // too few for shares
+	}
 	require.GreaterOrEqual(t, float64(caught), 0.85*float64(wrong))
 	require.LessOrEqual(t, float64(told), 0.05*float64(right))
 }

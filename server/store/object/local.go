@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -25,6 +26,9 @@ type Local struct {
 	root  *os.Root
 	limit int64
 	seq   atomic.Uint64
+	// folders is held for writing while empty folders are taken away, so that
+	// none goes between its making and the first file in it.
+	folders sync.RWMutex
 }
 
 // NewLocal opens a folder, and makes it where it is missing. maxBytes 0 means
@@ -91,9 +95,11 @@ func (l *Local) Put(ctx context.Context, key string, data []byte, _ string) erro
 	return nil
 }
 
-// place gives a written file its name. Delete may take an empty folder away
-// between the two steps, so it tries again.
+// place gives a written file its name. Another process may take an empty
+// folder away between the two steps, so it tries again.
 func (l *Local) place(temp, key string) error {
+	l.folders.RLock()
+	defer l.folders.RUnlock()
 	for attempt := 1; ; attempt++ {
 		err := l.root.Rename(temp, key)
 		if err == nil {
@@ -137,7 +143,7 @@ func (l *Local) Get(ctx context.Context, key string) ([]byte, error) {
 	}
 	f, err := l.root.Open(key)
 	if err != nil {
-		return nil, localError(key, err)
+		return nil, readError(key, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -169,7 +175,7 @@ func (l *Local) Stat(ctx context.Context, key string) (Info, error) {
 	}
 	info, err := l.root.Stat(key)
 	if err != nil {
-		return Info{}, localError(key, err)
+		return Info{}, readError(key, err)
 	}
 	if !info.Mode().IsRegular() {
 		return Info{}, fmt.Errorf("%w: %s", ErrNotFound, key)
@@ -192,14 +198,21 @@ func (l *Local) Delete(ctx context.Context, key string) error {
 	if err := l.root.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return localError(key, err)
 	}
-	dir := path.Dir(key)
-	for dir != "." && l.root.Remove(dir) == nil {
-		dir = path.Dir(dir)
-	}
-	if err := syncDir(l.root, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := syncDir(l.root, l.prune(path.Dir(key))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return localError(key, err)
 	}
 	return nil
+}
+
+// prune removes a folder and those above it as far as they are empty, and
+// returns the first that is not.
+func (l *Local) prune(dir string) string {
+	l.folders.Lock()
+	defer l.folders.Unlock()
+	for dir != "." && l.root.Remove(dir) == nil {
+		dir = path.Dir(dir)
+	}
+	return dir
 }
 
 // List implements Store.
@@ -265,6 +278,15 @@ func visit(e fs.DirEntry, key, prefix string, fn func(Info) error) error {
 
 // Close implements Store.
 func (l *Local) Close() error { return l.root.Close() }
+
+// readError is localError for a reader, to whom a key below another key is
+// simply not there.
+func readError(key string, err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		return fmt.Errorf("%w: %s", ErrNotFound, key)
+	}
+	return localError(key, err)
+}
 
 // localError maps what the file system says.
 func localError(key string, err error) error {

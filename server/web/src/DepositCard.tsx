@@ -6,9 +6,11 @@ import { useTaxonomy } from "./taxonomy";
 
 /** DepositCard is one deposit at a glance: the picture, what it is, where it
  * belongs, how sure that is. */
-export const DepositCard = memo(function DepositCard({ inspection: i, binName, selected, wide, onOpen }: {
+export const DepositCard = memo(function DepositCard({ inspection: i, binName, zone, selected, wide, onOpen }: {
   inspection: Inspection;
   binName?: string;
+  /** The station's time zone. */
+  zone?: string;
   selected?: boolean;
   wide?: boolean;
   onOpen: (id: string) => void;
@@ -35,7 +37,7 @@ export const DepositCard = memo(function DepositCard({ inspection: i, binName, s
         <span className="to">
           <i aria-hidden="true" /> {tax.category(i.category)} {percent(i.confidence)}
         </span>
-        <span className="quiet">{wide && binName ? `${t("thrownInto")} ${binName} · ` : ""}{time(i.captured_at)}</span>
+        <span className="quiet">{wide && binName ? `${t("thrownInto")} ${binName} · ` : ""}{time(i.captured_at, zone)}</span>
       </span>
     </button>
   );

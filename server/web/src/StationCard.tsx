@@ -33,13 +33,13 @@ export function StationCard({ overview, byBin, onOpen }: {
       </div>
       {bins.length === 0 && <p className="quiet">{t("noBins")}</p>}
       <div className="bins">
-        {bins.map((b) => <BinColumn key={b.id} name={b.name} accepts={b.accepts} deposits={byBin[b.id] ?? []} onOpen={onOpen} />)}
+        {bins.map((b) => <BinColumn key={b.id} name={b.name} accepts={b.accepts} zone={station.time_zone} deposits={byBin[b.id] ?? []} onOpen={onOpen} />)}
       </div>
     </section>
   );
 }
 
-function BinColumn({ name, accepts, deposits, onOpen }: { name: string; accepts: string[]; deposits: Inspection[]; onOpen: (id: string) => void }) {
+function BinColumn({ name, accepts, zone, deposits, onOpen }: { name: string; accepts: string[]; zone: string; deposits: Inspection[]; onOpen: (id: string) => void }) {
   const { t } = useI18n();
   const tax = useTaxonomy();
   return (
@@ -47,7 +47,7 @@ function BinColumn({ name, accepts, deposits, onOpen }: { name: string; accepts:
       <h3>{name}</h3>
       <p className="quiet">{t("accepts")} {accepts.map((a) => tax.category(a)).join("、")}</p>
       {deposits.length === 0 && <p className="quiet empty">{t("noDeposits")}</p>}
-      {deposits.map((i) => <DepositCard key={i.id} inspection={i} onOpen={onOpen} />)}
+      {deposits.map((i) => <DepositCard key={i.id} inspection={i} zone={zone} onOpen={onOpen} />)}
     </div>
   );
 }
@@ -55,10 +55,10 @@ function BinColumn({ name, accepts, deposits, onOpen }: { name: string; accepts:
 function CameraState({ camera }: { camera: Camera }) {
   const { t } = useI18n();
   const s = camera.state;
-  const fine = s.status === "streaming" || s.status === "connected";
+  const fine = s.status === "streaming";
   return (
     <span className={fine ? "camera on" : "camera"} title={s.error ?? ""}>
-      {t("camera")} {camera.name}: {s.status}{s.dropped > 0 ? ` (−${s.dropped}/${s.frames})` : ""}
+      {t("camera")} {camera.name}: {t(`camera_${s.status}` as Word)}{s.dropped > 0 ? ` (−${s.dropped}/${s.frames})` : ""}
     </span>
   );
 }

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { api, follow, Problem } from "./api";
-import type { Inspection, StationOverview } from "./api";
+import type { Bin, Inspection, Station, StationOverview } from "./api";
 import { DemoPanel } from "./DemoPanel";
 import { DepositCard } from "./DepositCard";
 import { InspectionView } from "./InspectionView";
@@ -9,6 +9,12 @@ import { StationCard } from "./StationCard";
 import { useI18n } from "./i18n";
 import { emptyWall, insert, perBin } from "./wall";
 import type { WallState } from "./wall";
+
+/** Place is where a deposit was made, as far as the page knows it. */
+interface Place {
+  station: Station | undefined;
+  bin: Bin | undefined;
+}
 
 interface Loaded {
   stations: StationOverview[];
@@ -78,7 +84,7 @@ export function WallPage({ onSignedOut }: { onSignedOut: () => void }) {
   if (loaded.stations.length === 0) return <NoStations />;
   const all = [...loaded.wall.flagged, ...Object.values(loaded.wall.byBin).flat()];
   const open = all.find((i) => i.id === openId);
-  const place = (i: Inspection) => {
+  const place = (i: Inspection): Place => {
     const s = loaded.stations.find((o) => o.station.id === i.station_id);
     return { station: s?.station, bin: s?.bins.find((b) => b.id === i.bin_id) };
   };
@@ -91,17 +97,17 @@ export function WallPage({ onSignedOut }: { onSignedOut: () => void }) {
           <StationCard key={s.station.id} overview={s} byBin={loaded.wall.byBin} onOpen={setOpenId} />
         ))}
       </div>
-      <Flagged items={loaded.wall.flagged} openId={openId} onOpen={setOpenId} binName={(i) => place(i).bin?.name ?? i.bin_id} />
+      <Flagged items={loaded.wall.flagged} openId={openId} onOpen={setOpenId} place={place} />
       {open && <InspectionView inspection={open} bin={place(open).bin} station={place(open).station} onClose={close} onChanged={show} />}
     </div>
   );
 }
 
-function Flagged({ items, openId, onOpen, binName }: {
+function Flagged({ items, openId, onOpen, place }: {
   items: Inspection[];
   openId: string | undefined;
   onOpen: (id: string) => void;
-  binName: (i: Inspection) => string;
+  place: (i: Inspection) => Place;
 }) {
   const { t } = useI18n();
   const list = useRef<HTMLOListElement>(null);
@@ -123,7 +129,7 @@ function Flagged({ items, openId, onOpen, binName }: {
       <ol ref={list}>
         {items.map((i) => (
           <li key={i.id}>
-            <DepositCard inspection={i} binName={binName(i)} selected={i.id === openId} wide onOpen={onOpen} />
+            <DepositCard inspection={i} binName={place(i).bin?.name ?? i.bin_id} zone={place(i).station?.time_zone} selected={i.id === openId} wide onOpen={onOpen} />
           </li>
         ))}
       </ol>
