@@ -71,7 +71,8 @@ func newLine(t testing.TB) *line {
 		DrainTimeout: 5 * time.Second, Logger: l.log,
 	})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, l.queue.Close()) })
+	own := l.queue // a test may put another in its place
+	t.Cleanup(func() { require.NoError(t, own.Close()) })
 	l.hub = notify.New(notify.Options{})
 	t.Cleanup(l.hub.Close)
 
