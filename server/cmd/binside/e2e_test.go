@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
@@ -62,6 +63,25 @@ func startService(t *testing.T, cfg config.Config) *service {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.stop()) })
 	return s
+}
+
+// A part that cannot start is named, and those that had started are stopped: a
+// second start on the same data folder, whose queue is locked by a running
+// service, works.
+func TestFailedStartLeavesNothing(t *testing.T) {
+	cfg := testConfig(t)
+	bad := cfg
+	bad.Model.Runtime = filepath.Join(t.TempDir(), "libonnxruntime.so.1")
+	_, err := start(t.Context(), bad, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "model")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	bad = cfg
+	bad.HTTP.Listen = taken.Addr().String()
+	_, err = start(t.Context(), bad, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "address already in use")
+	startService(t, cfg)
 }
 
 // client speaks to the API with a token or a session's cookie.

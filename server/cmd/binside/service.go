@@ -76,8 +76,8 @@ func (s *service) onClose(name string, fn func(ctx context.Context) error) {
 }
 
 // start brings the service up; after an error nothing of it runs.
-func start(ctx context.Context, cfg config.Config, log *slog.Logger) (s *service, err error) {
-	s = &service{cfg: cfg, log: log, registry: prometheus.NewRegistry(), served: make(chan error, 1)}
+func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *service, err error) {
+	s := &service{cfg: cfg, log: log, registry: prometheus.NewRegistry(), served: make(chan error, 1)}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
 		if err != nil {

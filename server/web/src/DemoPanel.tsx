@@ -7,7 +7,7 @@ import { useTaxonomy } from "./taxonomy";
 /** DemoPanel draws how well the demonstration station does against its own
  * truth; a service without a demonstration shows nothing. */
 export function DemoPanel() {
-  const { t } = useI18n();
+  const { t, list } = useI18n();
   const tax = useTaxonomy();
   const [demo, setDemo] = useState<Demonstration>();
   useEffect(() => {
@@ -44,8 +44,8 @@ export function DemoPanel() {
         </p>
       </div>
       <p className="quiet">
-        {t("demoJudged")}: {demo.judged.map((j) => `${tax.category(j.category)} n=${j.n}`).join("、")}
-        {demo.not_judged.length > 0 && <> · {t("demoNot")}: {demo.not_judged.map((c) => tax.category(c)).join("、")}</>}
+        {t("demoJudged")}: {list(demo.judged.map((j) => `${tax.category(j.category)} n=${j.n}`))}
+        {demo.not_judged.length > 0 && <> · {t("demoNot")}: {list(demo.not_judged.map((c) => tax.category(c)))}</>}
       </p>
     </section>
   );

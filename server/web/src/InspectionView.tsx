@@ -14,7 +14,7 @@ export function InspectionView({ inspection: i, bin, station, onClose, onChanged
   onClose: () => void;
   onChanged: (i: Inspection) => void;
 }) {
-  const { t, percent, time, reason } = useI18n();
+  const { t, list, percent, time, reason } = useI18n();
   const tax = useTaxonomy();
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
@@ -47,7 +47,7 @@ export function InspectionView({ inspection: i, bin, station, onClose, onChanged
           ))}
           <dl>
             <dt>{t("thrownInto")}</dt>
-            <dd>{station?.name ?? i.station_id} · {bin?.name ?? i.bin_id} ({t("accepts")} {i.accepts.map((a) => tax.category(a)).join("、")})</dd>
+            <dd>{station?.name ?? i.station_id} · {bin?.name ?? i.bin_id} ({t("accepts")} {list(i.accepts.map((a) => tax.category(a)))})</dd>
             <dt>{t("reason")}</dt>
             <dd>{reason(i.reason)} <span className="quiet">{i.reason} · {i.rule_version}</span></dd>
             <dt>{t("capturedAt")}</dt>

@@ -59,7 +59,7 @@ function SampleCard({ sample: s }: { sample: Sample }) {
 
 function Upload({ onDone }: { onDone: () => void }) {
   const i18n = useI18n();
-  const { t } = i18n;
+  const { t, list } = i18n;
   const tax = useTaxonomy();
   const input = useRef<HTMLInputElement>(null);
   const running = useRef<AbortController>(null);
@@ -99,7 +99,7 @@ function Upload({ onDone }: { onDone: () => void }) {
           setFiles([...e.dataTransfer.files]);
         }}
       >
-        {files.length === 0 ? t("uploadHelp") : files.map((f) => f.name).join("、")}
+        {files.length === 0 ? t("uploadHelp") : list(files.map((f) => f.name))}
       </button>
       <input ref={input} type="file" multiple accept="image/jpeg,image/png" hidden data-testid="files" onChange={(e) => setFiles([...(e.target.files ?? [])])} />
       <div className="choices">

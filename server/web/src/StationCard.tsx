@@ -40,12 +40,12 @@ export function StationCard({ overview, byBin, onOpen }: {
 }
 
 function BinColumn({ name, accepts, zone, deposits, onOpen }: { name: string; accepts: string[]; zone: string; deposits: Inspection[]; onOpen: (id: string) => void }) {
-  const { t } = useI18n();
+  const { t, list } = useI18n();
   const tax = useTaxonomy();
   return (
     <div className="bin" style={{ "--category": tax.colour(accepts[0] ?? "") } as React.CSSProperties}>
       <h3>{name}</h3>
-      <p className="quiet">{t("accepts")} {accepts.map((a) => tax.category(a)).join("、")}</p>
+      <p className="quiet">{t("accepts")} {list(accepts.map((a) => tax.category(a)))}</p>
       {deposits.length === 0 && <p className="quiet empty">{t("noDeposits")}</p>}
       {deposits.map((i) => <DepositCard key={i.id} inspection={i} zone={zone} onOpen={onOpen} />)}
     </div>

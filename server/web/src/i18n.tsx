@@ -105,6 +105,13 @@ const words = {
   from_deposit: { zh: "来自投放", en: "from a deposit" },
   from_upload: { zh: "上传", en: "uploaded" },
   choose: { zh: "请选择", en: "choose" },
+  "problem_image-empty": { zh: "文件是空的", en: "the file is empty" },
+  "problem_image-too-many-bytes": { zh: "文件太大", en: "the file is too large" },
+  "problem_image-too-many-pixels": { zh: "像素太多", en: "it has too many pixels" },
+  "problem_image-unsupported-format": { zh: "不是 JPEG 或 PNG 图片", en: "it is neither JPEG nor PNG" },
+  "problem_image-type-mismatch": { zh: "内容与文件类型不符", en: "it is not what its name says" },
+  "problem_image-truncated": { zh: "文件不完整,请重新导出或拍摄", en: "the file is cut off; export or take it again" },
+  "problem_image-corrupt": { zh: "文件已损坏,请重新导出或拍摄", en: "the file is damaged; export or take it again" },
   problem_unreachable: { zh: "服务器没有回应。请检查服务是否在运行,然后重试。", en: "The server does not answer. Check that it runs, then try again." },
   problem_other: { zh: "没有成功", en: "That did not work" },
 } as const satisfies Record<string, Text>;
@@ -120,6 +127,8 @@ export interface I18n {
   problem: (p: Problem) => string;
   percent: (share: number, digits?: number) => string;
   time: (iso: string, zone?: string) => string;
+  /** list joins the parts of an enumeration. */
+  list: (parts: string[]) => string;
   toggle: () => void;
 }
 
@@ -140,6 +149,7 @@ export function makeI18n(language: Language, toggle: () => void): I18n {
         month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false,
         ...(zone ? { timeZone: zone } : {}),
       }).format(new Date(iso)),
+    list: (parts) => parts.join(language === "zh" ? "、" : ", "),
     toggle,
   };
 }
