@@ -33,8 +33,9 @@ test: ## install what is missing and run every test
 	go test -count=1 -timeout 45m -run '^TestHundredDeposits$$' ./server/cmd/binside
 
 .PHONY: quick
-quick: ## only the suites that need nothing but Go and a C compiler
-	go test ./datasets/... ./models/verdict ./server/config
+quick: ## the suites that need no other program: pictures, detector, model, verdict, configuration
+	@$(SETUP) quick
+	go test -timeout 30m ./vision/... ./models/... ./datasets/... ./bench/limit ./server/config ./server/auth ./server/notify
 
 .PHONY: build
 build: ## install what building needs and build bin/binside

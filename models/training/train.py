@@ -47,13 +47,17 @@ def gather(args: argparse.Namespace, samples: list[Sample]) -> tuple[np.ndarray,
 def fit(args: argparse.Namespace, samples: list[Sample], names: list[str],
         weights: dict[str, np.ndarray], recipe: Recipe) -> Head:
     """The head, trained on all but the calibration groups, with its temperature
-    from those."""
+    from the augmented views of those: they are nearer to what a bin camera sees
+    than the plain ones, on which the head may be surer of itself."""
     features, owners = gather(args, samples)
     targets = np.array([names.index(s.name) for s in owners])
     held = np.array([data.held_for_calibration(s) for s in owners])
     head = train(features[~held], targets[~held], names, weights, recipe)
-    head.temperature = fit_temperature(head, features[held], targets[held])
-    head.notes = {"rows": int((~held).sum()), "calibration_rows": int(held.sum())}
+    judged = held.copy()
+    if args.views:
+        judged[:len(data.in_turn(samples, PLAIN_VIEW, args.plain))] = False
+    head.temperature = fit_temperature(head, features[judged], targets[judged])
+    head.notes = {"rows": int((~held).sum()), "calibration_rows": int(judged.sum())}
     return head
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian 12 machine that has Go and Node 20.
 #
+#   setup.sh quick   OpenCV, libturbojpeg and the ONNX Runtime library alone
 #   setup.sh build   what `make build` needs: OpenCV, libturbojpeg, the ONNX
 #                    Runtime library and the browser app's packages
 #   setup.sh run     the same and the demonstration's photographs
@@ -84,16 +85,21 @@ build_minio() {
 	printf '%s\n' "$minio" >"$stamp"
 }
 
-build() {
+libraries() {
 	need go "install Go 1.26 or later"
 	need node "install Node 20 or later"
 	need npm "it comes with Node"
 	debian "${build_packages[@]}" "$@"
 	npm_ci "$root/models/ort"
+}
+
+build() {
+	libraries "$@"
 	npm_ci "$root/server/web"
 }
 
 case "${1:-build}" in
+quick) libraries ;;
 build) build ;;
 run) build "${run_packages[@]}" ;;
 test)
@@ -105,5 +111,5 @@ bench)
 	npm_ci "$root/bench/peers/node"
 	;;
 model) debian "${model_packages[@]}" ;;
-*) die "unknown step '$1': use build, run, test, bench or model" ;;
+*) die "unknown step '$1': use quick, build, run, test, bench or model" ;;
 esac

@@ -16,6 +16,7 @@ import (
 
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
@@ -83,7 +84,9 @@ func newLine(t testing.TB) *line {
 }
 
 func (l *line) newWorker(change ...func(*pipeline.WorkerConfig, *pipeline.WorkerDeps)) *pipeline.Worker {
-	cfg := pipeline.WorkerConfig{}
+	th := verdict.DefaultThresholds()
+	th.Tell = 0.8 // the tiny model is never surer
+	cfg := pipeline.WorkerConfig{Thresholds: th}
 	deps := pipeline.WorkerDeps{
 		Queue: l.queue, Store: l.records, Objects: l.objects, Classifier: l.classifier, Taxonomy: taxonomy.Default(),
 		Hub: l.hub, Prepared: l.prepared, Metrics: l.metrics, Logger: l.log,
