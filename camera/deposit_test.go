@@ -63,13 +63,11 @@ func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (sim
 	return simulate.Match(truth, seen, 300*time.Millisecond), truth, events
 }
 
-// TestDemonstrationStation looks for the detector's misses among passers-by,
-// hands, bags and changing light, and says where they are. The figures that
-// are promised, of a hundred deposits, are those of the whole line's test in
-// server/cmd/binside.
+// TestDemonstrationStation holds the detector to its promise: of 100 deposits,
+// among passers-by, hands, bags and changing light, at least 95 become exactly
+// one event, and at most 3 events are nothing.
 func TestDemonstrationStation(t *testing.T) {
-	const shown = 20
-	score, truth, events := play(t, 5, shown, nil)
+	score, truth, events := play(t, 5, 100, nil)
 	t.Logf("found %d, doubled %d, missed %d, false %d", score.Found, score.Doubled, score.Missed, score.False)
 	wait, whole, waits := time.Duration(0), 0, 0
 	matched := map[int]bool{}
@@ -99,9 +97,9 @@ func TestDemonstrationStation(t *testing.T) {
 	}
 	require.NotZero(t, waits)
 	t.Logf("decided %s after the item came to rest; %d of %d without a hand", wait/time.Duration(waits), whole, len(score.Pairs))
-	require.Equal(t, shown, score.Shown)
-	require.GreaterOrEqual(t, score.Found, shown-1)
-	require.LessOrEqual(t, score.False, 1)
+	require.Equal(t, 100, score.Shown)
+	require.GreaterOrEqual(t, score.Found, 95)
+	require.LessOrEqual(t, score.False, 3)
 	require.Less(t, wait/time.Duration(waits), 1500*time.Millisecond)
 }
 

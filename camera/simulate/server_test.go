@@ -189,9 +189,6 @@ func TestInterruptedDepositsAreMarked(t *testing.T) {
 }
 
 func TestRTSP(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a child process")
-	}
 	s, _ := startServer(t, testOptions(t))
 	r, err := StartRTSP(t.Context(), s, "127.0.0.1:0", quietLog)
 	if errors.Is(err, ErrNoGStreamer) {
