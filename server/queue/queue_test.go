@@ -38,7 +38,7 @@ func open(t *testing.T, change ...func(*queue.Config)) *queue.Queue {
 	t.Helper()
 	cfg := queue.Config{
 		Dir: t.TempDir(), RedeliveryDelay: 10 * time.Millisecond, RetryDelay: time.Millisecond,
-		DrainTimeout: time.Second, MaxBytes: 64 << 20, DeadMaxBytes: 64 << 20,
+		DrainTimeout: time.Second, PublishTimeout: patience, MaxBytes: 64 << 20, DeadMaxBytes: 64 << 20,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, c := range change {
@@ -264,7 +264,10 @@ func TestStopGivesBackWhatIsUnfinished(t *testing.T) {
 	consume(t, q, func(_ context.Context, _ inspection.Deposit, attempt int) error { attempts <- attempt; return nil })
 	select {
 	case n := <-attempts:
-		require.Equal(t, 2, n)
+		// More than once where another of the four stopping workers' requests
+		// was still with the server: each gives back what crosses its end.
+		require.GreaterOrEqual(t, n, 2)
+		require.LessOrEqual(t, n, 5)
 	case <-time.After(patience):
 		t.Fatal("not handed out again at once")
 	}
@@ -349,7 +352,7 @@ func TestUnreadableMessageIsSetAside(t *testing.T) {
 	conn, err := nats.Connect("nats://"+q.Addr(), nats.UserInfo("other", "a long password"))
 	require.NoError(t, err)
 	defer conn.Close()
-	js, err := conn.JetStream()
+	js, err := conn.JetStream(nats.MaxWait(patience))
 	require.NoError(t, err)
 	_, err = js.Publish("binside.deposits", []byte("\x9f\xff\xffnonsense"))
 	require.NoError(t, err)

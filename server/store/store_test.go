@@ -56,7 +56,7 @@ func sqliteURL(t testing.TB) string {
 }
 
 func open(t testing.TB, url string) *store.Store {
-	st, err := store.Open(context.Background(), url, store.Options{Now: (&clock{now: epoch}).Now})
+	st, err := store.Open(context.Background(), url, store.Options{Now: (&clock{now: epoch}).Now, Timeout: time.Minute})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
 	return st

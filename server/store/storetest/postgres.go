@@ -102,7 +102,7 @@ type Postgres struct {
 
 // URL names a database of the server.
 func (p *Postgres) URL(database string) string {
-	return "postgres://postgres@/" + database + "?host=" + p.dir
+	return "postgres://postgres@/" + database + "?connect_timeout=60&host=" + p.dir
 }
 
 func (p *Postgres) newDatabase() (string, error) {
