@@ -51,6 +51,7 @@ func TestRealModel(t *testing.T) {
 	input := pool.Card().Input
 	l.work(func(c *pipeline.WorkerConfig, d *pipeline.WorkerDeps) {
 		c.ModelWidth, c.ModelHeight = input.Width, input.Height
+		c.Thresholds = verdict.DefaultThresholds()
 		d.Classifier = pool
 	})
 	in := pipeline.NewIntake(pipeline.IntakeConfig{ModelWidth: input.Width, ModelHeight: input.Height},
