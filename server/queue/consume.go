@@ -19,6 +19,10 @@ import (
 // it takes the process down, and then it must not be tried again.
 const crashFactor = 4
 
+// drainWait is how long a worker that ends looks for a delivery that has
+// crossed its end.
+const drainWait = time.Second
+
 // run is one call of Consume.
 type run struct {
 	q      *Queue
@@ -120,15 +124,17 @@ func (r *run) drainInto(take context.Context, msgs jetstream.MessagesContext) {
 		}
 		break
 	}
-	// A message may have crossed our end: give it back at once, so that
-	// nobody waits for its time to run out.
+	// A message may have crossed our end: give it back, so that nobody waits
+	// for its time to run out, but only after the other workers' ends, which
+	// come now too. Passed round among them it would seem to be one that takes
+	// the process down (crashFactor).
 	msgs.Drain()
 	for {
-		msg, err := msgs.Next(jetstream.NextMaxWait(time.Second))
+		msg, err := msgs.Next(jetstream.NextMaxWait(drainWait))
 		if err != nil {
 			return
 		}
-		_ = msg.Nak()
+		_ = msg.NakWithDelay(2 * drainWait)
 	}
 }
 
