@@ -14,6 +14,7 @@ import (
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/base"
+	"github.com/binside/binside/models/modelstest"
 	"github.com/binside/binside/models/ort"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/pipeline"
@@ -25,16 +26,9 @@ import (
 // realModel is the built-in network behind a pool.
 func realModel(t testing.TB) *models.Pool {
 	t.Helper()
-	library, err := ort.FindLibrary("")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("no ONNX Runtime here:", err)
-	}
 	folder, err := base.Load()
 	require.NoError(t, err)
-	network, err := ort.Open(folder, ort.Options{Library: library})
+	network, err := ort.Open(folder, ort.Options{Library: modelstest.Library(t)})
 	require.NoError(t, err)
 	pool, err := models.NewPool(t.Context(), network, models.Options{})
 	require.NoError(t, err)
