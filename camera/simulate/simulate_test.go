@@ -5,10 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"image"
-	"image/png"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -267,27 +265,5 @@ func TestBadOptionsAreRefused(t *testing.T) {
 		change(&o)
 		_, err := NewSource(o, epoch, 1)
 		require.Error(t, err, name)
-	}
-}
-
-// TestLook writes frames as PNG files for a person to look at.
-func TestLook(t *testing.T) {
-	dir := os.Getenv("BINSIDE_SIMULATE_LOOK")
-	if dir == "" {
-		t.Skip("set BINSIDE_SIMULATE_LOOK to a folder to get pictures")
-	}
-	src, err := NewSource(testOptions(t), epoch, 25)
-	require.NoError(t, err)
-	play(t, src, func(f camera.Frame) {
-		if f.Seq%8 != 0 {
-			return
-		}
-		w, err := os.Create(filepath.Join(dir, f.Time.Format("0405.0")+".png"))
-		require.NoError(t, err)
-		defer w.Close()
-		require.NoError(t, (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(w, f.Image.NRGBA()))
-	})
-	for _, e := range src.Truth(0).Events {
-		t.Logf("%s %s→%s %s %s", e.Settled.Format("04:05.0"), e.ItemClass, e.Bin, e.File, e.End.Format("04:05.0"))
 	}
 }
