@@ -137,7 +137,7 @@ func (d *Demonstration) setUp(ctx context.Context, url string) error {
 	case err != nil:
 		return err
 	}
-	cam.CreatedAt = old.CreatedAt
+	cam.CreatedAt, cam.UpdatedAt = old.CreatedAt, old.UpdatedAt
 	return d.store.UpdateCamera(ctx, &cam)
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/config"
+	"github.com/binside/binside/server/demonstration"
 	"github.com/binside/binside/server/inspection"
 )
 
@@ -191,6 +192,27 @@ func TestDemonstrationEndToEnd(t *testing.T) {
 	var report api.DemonstrationReport
 	require.Equal(t, 200, c.json("GET", "/api/v1/demonstration", nil, &report))
 	require.NotEmpty(t, report.Judged)
+}
+
+// A second start on the same records finds the station there and points its
+// camera at the simulator's new port.
+func TestDemonstrationStartsAgain(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Demo.Enabled = true
+	if _, err := simulation(cfg.Demo, nil); err != nil {
+		missing(t, "the demonstration's photographs: %v", err)
+	}
+	addresses := make(map[string]bool)
+	for range 2 {
+		s, err := start(t.Context(), cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
+		require.NoError(t, err)
+		cam, err := s.store.GetCamera(t.Context(), demonstration.CameraID)
+		require.NoError(t, err)
+		require.True(t, cam.Enabled)
+		addresses[cam.URL] = true
+		require.NoError(t, s.stop())
+	}
+	require.Len(t, addresses, 2)
 }
 
 // signIn opens a session by a one-time link, as a browser does.
