@@ -60,15 +60,14 @@ func Measure(img *vision.Image, rect image.Rectangle) (Quality, error) {
 	w, h := reduced(rect.Dx(), rect.Dy())
 	room, _ := scratch.Get().(*[]byte)
 	if room == nil {
-		b := make([]byte, 4*Side*Side)
+		b := make([]byte, Side*Side)
 		room = &b
 	}
 	defer scratch.Put(room)
-	pix, luma := (*room)[:3*w*h], (*room)[3*Side*Side:][:w*h]
-	if err := cv.Average(img, rect, pix, w, h); err != nil {
+	luma := (*room)[:w*h]
+	if err := cv.Luma(img, rect, luma, w, h); err != nil {
 		return Quality{}, fmt.Errorf("quality: %w", err)
 	}
-	toLuma(luma, pix)
 	q := Quality{Sharpness: laplacianVariance(luma, w, h)}
 	q.Exposure, q.Clipped = exposure(luma)
 	return q, nil
@@ -78,14 +77,6 @@ func Measure(img *vision.Image, rect image.Rectangle) (Quality, error) {
 func reduced(w, h int) (int, int) {
 	long := max(w, h)
 	return max(1, (w*Side+long/2)/long), max(1, (h*Side+long/2)/long)
-}
-
-// toLuma weighs the channels by ITU-R BT.601, in 16-bit fixed point.
-func toLuma(luma, pix []byte) {
-	for i := range luma {
-		p := pix[3*i : 3*i+3 : 3*i+3]
-		luma[i] = byte((19595*uint32(p[0]) + 38470*uint32(p[1]) + 7471*uint32(p[2]) + 1<<15) >> 16)
-	}
 }
 
 // laplacianVariance leaves the outermost pixels out; a picture without inner

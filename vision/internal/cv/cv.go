@@ -28,15 +28,19 @@ func Setup() { once.Do(func() { gocv.SetNumThreads(1) }) }
 // the samples of pix without copying them; pix holds 3*width*height bytes.
 // The Mat is closed when f returns; nothing may keep it or a region of it.
 func View(pix []byte, width, height int, f func(*gocv.Mat) error) error {
+	return view(pix, width, height, 3, gocv.MatTypeCV8UC3, f)
+}
+
+func view(pix []byte, width, height, channels int, kind gocv.MatType, f func(*gocv.Mat) error) error {
 	Setup()
-	if width <= 0 || height <= 0 || len(pix) != 3*width*height {
+	if width <= 0 || height <= 0 || len(pix) != channels*width*height {
 		return fmt.Errorf("cv: %d bytes for %d×%d pixels", len(pix), width, height)
 	}
 	// OpenCV holds the address for as long as the Mat lives.
 	var pin runtime.Pinner
 	pin.Pin(&pix[0])
 	defer pin.Unpin()
-	m, err := gocv.NewMatFromBytes(height, width, gocv.MatTypeCV8UC3, pix)
+	m, err := gocv.NewMatFromBytes(height, width, kind, pix)
 	if err != nil {
 		return fmt.Errorf("cv: %w", err)
 	}
@@ -62,22 +66,62 @@ func Resize(img *vision.Image, crop image.Rectangle, dst []byte, width, height i
 	})
 }
 
-// Average is Resize with every pixel of the result the exact mean of what it
-// covers (interpolated where the picture is enlarged): for measurements that
-// must not depend on how much a picture is shrunk. It takes several times as
-// long.
-func Average(img *vision.Image, crop image.Rectangle, dst []byte, width, height int) error {
-	how := gocv.InterpolationArea
-	if crop.Dx() < width || crop.Dy() < height {
-		how = gocv.InterpolationLinear
-	}
-	return between(img, crop, dst, width, height, func(part, out *gocv.Mat) error {
-		return interpolate(part, crop.Size(), out, image.Pt(width, height), how)
+// Luma writes the brightness (ITU-R BT.601) of the part of img inside crop
+// into dst, one byte a pixel, width × height of them. It is for measurements
+// that must not depend on how much a picture is shrunk.
+//
+// The rule: the source is halved by averaging blocks of 2×2 pixels while it is
+// at least four times as large as the result, brought to twice the result's
+// size by bilinear interpolation, and halved once more. Every pixel of the
+// result is so a mean of nearly all that it covers, at a fifth of the time of
+// the exact one. A source less than twice as large is averaged exactly, one
+// that is smaller is interpolated.
+func Luma(img *vision.Image, crop image.Rectangle, dst []byte, width, height int) error {
+	return inside(img, crop, func(part *gocv.Mat) error {
+		grey := gocv.NewMat()
+		defer func() { _ = grey.Close() }()
+		if err := gocv.CvtColor(*part, &grey, gocv.ColorRGBToGray); err != nil {
+			return fmt.Errorf("cv: luma: %w", err)
+		}
+		return view(dst, width, height, 1, gocv.MatTypeCV8UC1, func(out *gocv.Mat) error {
+			return averageInto(&grey, crop.Size(), out, image.Pt(width, height))
+		})
 	})
+}
+
+func averageInto(src *gocv.Mat, from image.Point, out *gocv.Mat, to image.Point) error {
+	switch {
+	case from.X < to.X || from.Y < to.Y:
+		return interpolate(src, from, out, to, gocv.InterpolationLinear)
+	case from.X < 2*to.X || from.Y < 2*to.Y:
+		return interpolate(src, from, out, to, gocv.InterpolationArea)
+	}
+	next := gocv.NewMat()
+	defer func() { _ = next.Close() }()
+	if from.X < 4*to.X || from.Y < 4*to.Y {
+		if err := interpolate(src, from, &next, to.Mul(2), gocv.InterpolationLinear); err != nil {
+			return err
+		}
+		return interpolate(&next, to.Mul(2), out, to, gocv.InterpolationArea)
+	}
+	half := from.Div(2)
+	even := src.Region(image.Rectangle{Max: half.Mul(2)})
+	defer func() { _ = even.Close() }()
+	if err := interpolate(&even, half.Mul(2), &next, half, gocv.InterpolationArea); err != nil {
+		return err
+	}
+	return averageInto(&next, half, out, to)
 }
 
 // between lends f the part of img inside crop, and dst.
 func between(img *vision.Image, crop image.Rectangle, dst []byte, width, height int, f func(part, out *gocv.Mat) error) error {
+	return inside(img, crop, func(part *gocv.Mat) error {
+		return View(dst, width, height, func(out *gocv.Mat) error { return f(part, out) })
+	})
+}
+
+// inside lends f the part of img inside crop.
+func inside(img *vision.Image, crop image.Rectangle, f func(part *gocv.Mat) error) error {
 	if err := img.Valid(); err != nil {
 		return err
 	}
@@ -87,7 +131,7 @@ func between(img *vision.Image, crop image.Rectangle, dst []byte, width, height 
 	return View(img.Pix, img.Width, img.Height, func(src *gocv.Mat) error {
 		part := src.Region(crop)
 		defer func() { _ = part.Close() }()
-		return View(dst, width, height, func(out *gocv.Mat) error { return f(&part, out) })
+		return f(&part)
 	})
 }
 
