@@ -211,14 +211,16 @@ func (in *Intake) openOne(u Upload) (openedImage, error) {
 	if err := codec.CheckDeclared(u.Declared, u.Data); err != nil {
 		return openedImage{}, err
 	}
-	img, info, err := codec.Decode(u.Data, in.cfg.Limits, codec.Options{
-		MinWidth: in.cfg.ModelWidth, MinHeight: in.cfg.ModelHeight,
-	})
+	file, err := codec.Open(u.Data, in.cfg.Limits)
 	if err != nil {
 		return openedImage{}, err
 	}
-	img = codec.Orient(img, info.Orientation)
-	jpeg, width, height, err := codec.Normalise(u.Data, in.cfg.Limits, in.cfg.MaxSide, 0)
+	img, err := file.Decode(codec.Options{MinWidth: in.cfg.ModelWidth, MinHeight: in.cfg.ModelHeight})
+	if err != nil {
+		return openedImage{}, err
+	}
+	img = codec.Orient(img, file.Orientation)
+	jpeg, width, height, err := file.Normalise(in.cfg.MaxSide, 0)
 	if err != nil {
 		return openedImage{}, err
 	}

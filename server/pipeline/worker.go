@@ -169,7 +169,8 @@ func (w *Worker) Handle(ctx context.Context, d inspection.Deposit, attempt int) 
 	}
 	i, err := w.judge(ctx, &d, prepared)
 	if err != nil {
-		// A repetition in place should find them again.
+		// A repetition in place should find them again: judge has recycled
+		// nothing.
 		w.prepared.Put(d.ID, prepared)
 		return err
 	}
@@ -204,6 +205,9 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 	prediction, err := w.classify(ctx, views)
 	if err != nil {
 		return nil, err
+	}
+	for _, v := range views {
+		codec.Recycle(v.Image)
 	}
 	thresholds := w.cfg.Thresholds
 	if bin.Thresholds != nil {

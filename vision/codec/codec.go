@@ -137,32 +137,50 @@ func Sniff(data []byte) (f Format, ok bool) {
 // allocating pixels. It refuses, with an *Error, what Decode would refuse,
 // except for damage inside the compressed samples, which only decoding shows.
 func Inspect(data []byte, lim Limits) (Info, error) {
-	_, info, err := inspect(data, lim.withDefaults())
-	return info, err
+	f, err := Open(data, lim)
+	if err != nil {
+		return Info{}, err
+	}
+	return f.Info, nil
 }
 
-// inspect returns the part of data that belongs to the picture, too: what
-// follows a JPEG's end marker is not looked at any further.
-func inspect(data []byte, lim Limits) ([]byte, Info, error) {
+// File is a file that Inspect accepts, for those who need it more than once:
+// its structure is walked only when it is opened.
+type File struct {
+	Info
+	// data ends with the picture: what follows a JPEG's end marker is not
+	// looked at any further.
+	data []byte
+	// layout is nil for a PNG.
+	layout *jpegLayout
+}
+
+// Open inspects a file. It keeps data, which must not be changed while the
+// File is in use.
+func Open(data []byte, lim Limits) (*File, error) {
+	lim = lim.withDefaults()
 	if len(data) == 0 {
-		return nil, Info{}, refuse(ReasonEmpty, "no bytes")
+		return nil, refuse(ReasonEmpty, "no bytes")
 	}
 	if len(data) > lim.MaxBytes {
-		return nil, Info{}, refuse(ReasonTooManyBytes, "%d bytes, at most %d are accepted", len(data), lim.MaxBytes)
+		return nil, refuse(ReasonTooManyBytes, "%d bytes, at most %d are accepted", len(data), lim.MaxBytes)
 	}
-	f, ok := Sniff(data)
+	format, ok := Sniff(data)
 	if !ok {
-		return nil, Info{}, refuse(ReasonUnsupported, "neither a JPEG nor a PNG file%s", looksLike(data))
+		return nil, refuse(ReasonUnsupported, "neither a JPEG nor a PNG file%s", looksLike(data))
 	}
-	if f == FormatPNG {
+	if format == FormatPNG {
 		info, err := inspectPNG(data, lim)
-		return data, info, err
+		if err != nil {
+			return nil, err
+		}
+		return &File{Info: info, data: data}, nil
 	}
 	l, err := parseJPEG(data, lim)
 	if err != nil {
-		return nil, Info{}, err
+		return nil, err
 	}
-	return data[:l.end], l.info(), nil
+	return &File{Info: l.info(), data: data[:l.end], layout: l}, nil
 }
 
 // looksLike names a few well-known formats, for the reader of the refusal.
@@ -184,20 +202,23 @@ func looksLike(data []byte) string {
 // Orient and Info.Orientation). Anything that is damaged, cut off or beyond
 // the limits is refused with an *Error; another kind of error is ours.
 func Decode(data []byte, lim Limits, opt Options) (*vision.Image, Info, error) {
-	data, info, err := inspect(data, lim.withDefaults())
+	f, err := Open(data, lim)
 	if err != nil {
 		return nil, Info{}, err
 	}
-	var img *vision.Image
-	if info.Format == FormatPNG {
-		img, err = decodePNG(data)
-	} else {
-		img, err = decodeJPEG(data, info, opt.Denominator(info.Width, info.Height))
-	}
+	img, err := f.Decode(opt)
 	if err != nil {
 		return nil, Info{}, err
 	}
-	return img, info, nil
+	return img, f.Info, nil
+}
+
+// Decode is the function Decode for an open file.
+func (f *File) Decode(opt Options) (*vision.Image, error) {
+	if f.layout == nil {
+		return decodePNG(f.data)
+	}
+	return decodeJPEG(f.data, f.Info, opt.Denominator(f.Width, f.Height))
 }
 
 // Denominator is d of the scale 1/d, 1 to 1/8, at which Decode reads a JPEG of

@@ -53,6 +53,9 @@ type segment struct {
 type segments struct {
 	data []byte
 	pos  int
+	// scanEnds is what an earlier walk found out about where the samples of
+	// each scan end: looking for that is nearly all the work.
+	scanEnds []int
 }
 
 func newSegments(data []byte) *segments { return &segments{data: data, pos: 2} }
@@ -95,7 +98,7 @@ func (s *segments) next() (segment, *Error) {
 	seg.payload = d[i+2 : i+n]
 	seg.end = i + n
 	if seg.marker == markerSOS {
-		end, ok := entropyEnd(d, seg.end)
+		end, ok := s.entropyEnd(seg.end)
 		if !ok {
 			return segment{}, refuse(ReasonTruncated, "the file ends inside the samples, after %d bytes", len(d))
 		}
@@ -104,6 +107,15 @@ func (s *segments) next() (segment, *Error) {
 	}
 	s.pos = seg.end
 	return seg, nil
+}
+
+func (s *segments) entropyEnd(i int) (int, bool) {
+	if len(s.scanEnds) == 0 {
+		return entropyEnd(s.data, i)
+	}
+	end := s.scanEnds[0]
+	s.scanEnds = s.scanEnds[1:]
+	return end, true
 }
 
 // entropyEnd returns the place of the marker that ends the entropy-coded
@@ -133,7 +145,7 @@ type jpegLayout struct {
 	components    int
 	progressive   bool
 	orientation   int
-	scans         int
+	scanEnds      []int
 	entropy       int
 	// blocks is the number of 8×8 blocks of the largest component.
 	blocks int
@@ -163,7 +175,7 @@ func parseJPEG(data []byte, lim Limits) (*jpegLayout, error) {
 			return nil, err
 		}
 	}
-	if l.scans == 0 {
+	if len(l.scanEnds) == 0 {
 		return nil, refuse(ReasonCorrupt, "a JPEG file without samples")
 	}
 	return l, l.plausible()
@@ -178,10 +190,10 @@ func (l *jpegLayout) add(seg segment, lim Limits) error {
 		if l.width == 0 {
 			return refuse(ReasonCorrupt, "samples before the frame header")
 		}
-		l.scans++
+		l.scanEnds = append(l.scanEnds, seg.end)
 		l.entropy += seg.entropy
-		if l.scans > maxScans || l.scans*l.width*l.height > maxScanPixels {
-			return refuse(ReasonUnsupported, "more than %d passes over %d×%d pixels", l.scans-1, l.width, l.height)
+		if scans := len(l.scanEnds); scans > maxScans || scans*l.width*l.height > maxScanPixels {
+			return refuse(ReasonUnsupported, "more than %d passes over %d×%d pixels", scans-1, l.width, l.height)
 		}
 	case m == markerAPP1 && l.orientation == 0:
 		l.orientation = exifOrientation(seg.payload)
@@ -297,6 +309,7 @@ func strip(data []byte, l *jpegLayout) ([]byte, error) {
 	out := make([]byte, 0, l.end)
 	out = append(out, 0xff, markerSOI)
 	s := newSegments(data)
+	s.scanEnds = l.scanEnds
 	for {
 		seg, err := s.next()
 		if err != nil {

@@ -21,30 +21,34 @@ const DefaultQuality = 90
 // for Decode to find. A colour profile is dropped without converting the
 // samples: they are taken for sRGB, as everywhere here.
 func Normalise(data []byte, lim Limits, maxSide, quality int) (jpeg []byte, width, height int, err error) {
+	f, err := Open(data, lim)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	return f.Normalise(maxSide, quality)
+}
+
+// Normalise is the function Normalise for an open file.
+func (f *File) Normalise(maxSide, quality int) (jpeg []byte, width, height int, err error) {
 	if maxSide < 0 {
 		return nil, 0, 0, fmt.Errorf("normalise: longest side of %d pixels", maxSide)
 	}
 	if quality == 0 {
 		quality = DefaultQuality
 	}
-	lim = lim.withDefaults()
-	data, info, err := inspect(data, lim)
-	if err != nil {
-		return nil, 0, 0, err
-	}
-	width, height = fit(info.Width, info.Height, maxSide)
-	if info.Format == FormatJPEG && info.Orientation == 1 && width == info.Width && height == info.Height {
-		out, err := strip(data, &jpegLayout{end: len(data)})
+	width, height = fit(f.Width, f.Height, maxSide)
+	if f.Format == FormatJPEG && f.Orientation == 1 && width == f.Width && height == f.Height {
+		out, err := strip(f.data, f.layout)
 		return out, width, height, err
 	}
-	img, _, err := Decode(data, lim, Options{MinWidth: width, MinHeight: height})
+	img, err := f.Decode(Options{MinWidth: width, MinHeight: height})
 	if err != nil {
 		return nil, 0, 0, err
 	}
 	if img, err = shrink(img, width, height); err != nil {
 		return nil, 0, 0, err
 	}
-	img = Orient(img, info.Orientation)
+	img = Orient(img, f.Orientation)
 	if jpeg, err = EncodeJPEG(img, quality); err != nil {
 		return nil, 0, 0, err
 	}

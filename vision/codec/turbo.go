@@ -81,7 +81,7 @@ var errNoHandle = errors.New("codec: libturbojpeg could not allocate an instance
 // decodeJPEG decodes a file that parseJPEG has accepted, at 1/denominator of
 // its size, and refuses it where libjpeg has anything to complain of.
 func decodeJPEG(data []byte, info Info, denominator int) (*vision.Image, error) {
-	img := vision.NewImage(ceilDiv(info.Width, denominator), ceilDiv(info.Height, denominator))
+	img := newPicture(ceilDiv(info.Width, denominator), ceilDiv(info.Height, denominator))
 	rc, msg, err := turboDecode(data, info, denominator, img.Pix, C.TJFLAG_STOPONWARNING|C.TJFLAG_LIMITSCANS)
 	if err != nil {
 		return nil, err
@@ -95,9 +95,11 @@ func decodeJPEG(data []byte, info Info, denominator int) (*vision.Image, error) 
 			rc = C.bs_ok
 		}
 	}
-	switch {
-	case rc == C.bs_ok:
+	if rc == C.bs_ok {
 		return img, nil
+	}
+	Recycle(img)
+	switch {
 	case rc == C.bs_size:
 		return nil, refuse(ReasonCorrupt, "ambiguous picture size")
 	case strings.Contains(msg, "remature end"):
