@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -197,7 +199,7 @@ func (q *Queue) connectExternal(ctx context.Context, opts []nats.Option) (*nats.
 		if err == nil {
 			return conn, nil
 		}
-		if !errors.Is(err, nats.ErrNoServers) && !errors.Is(err, nats.ErrTimeout) {
+		if !startingUp(err) {
 			return nil, fmt.Errorf("queue: connect to %s: %w", where, err)
 		}
 		q.cfg.Logger.Warn("queue: server is not there yet", "server", where)
@@ -207,6 +209,14 @@ func (q *Queue) connectExternal(ctx context.Context, opts []nats.Option) (*nats.
 			return nil, fmt.Errorf("%w: connect to %s: %w", ErrUnavailable, where, ctx.Err())
 		}
 	}
+}
+
+// startingUp reports whether a failed connection may succeed later: nobody
+// listens yet, or somebody does who is too busy to greet.
+func startingUp(err error) bool {
+	var network net.Error
+	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, io.EOF) ||
+		errors.As(err, &network) && network.Timeout()
 }
 
 // redact is the addresses alone, without users, passwords and tokens.
