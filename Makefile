@@ -30,7 +30,7 @@ test: ## install what is missing and run every test
 	@$(SETUP) test
 	@$(MAKE) --no-print-directory web
 	go test -race -timeout 45m ./...
-	go test -count=1 -timeout 45m -run '^TestHundredDeposits$$' ./server/cmd/binside
+	go test -timeout 45m -run '^(TestDemonstrationStation|TestHundredDeposits)$$' ./camera ./server/cmd/binside
 
 .PHONY: quick
 quick: ## the suites that need no other program: pictures, detector, model, verdict, configuration

@@ -65,9 +65,15 @@ func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (sim
 
 // TestDemonstrationStation holds the detector to its promise: of 100 deposits,
 // among passers-by, hands, bags and changing light, at least 95 become exactly
-// one event, and at most 3 events are nothing.
+// one event, and at most 3 events are nothing. The race detector makes painting
+// them ten times as slow: with it, 10 are shown, of which one may be lost (`make
+// test` runs this test without it as well).
 func TestDemonstrationStation(t *testing.T) {
-	score, truth, events := play(t, 5, 100, nil)
+	shown, least := 100, 95
+	if raceDetector {
+		shown, least = 10, 9
+	}
+	score, truth, events := play(t, 5, shown, nil)
 	t.Logf("found %d, doubled %d, missed %d, false %d", score.Found, score.Doubled, score.Missed, score.False)
 	wait, whole, waits := time.Duration(0), 0, 0
 	matched := map[int]bool{}
@@ -97,8 +103,8 @@ func TestDemonstrationStation(t *testing.T) {
 	}
 	require.NotZero(t, waits)
 	t.Logf("decided %s after the item came to rest; %d of %d without a hand", wait/time.Duration(waits), whole, len(score.Pairs))
-	require.Equal(t, 100, score.Shown)
-	require.GreaterOrEqual(t, score.Found, 95)
+	require.Equal(t, shown, score.Shown)
+	require.GreaterOrEqual(t, score.Found, least)
 	require.LessOrEqual(t, score.False, 3)
 	require.Less(t, wait/time.Duration(waits), 1500*time.Millisecond)
 }
