@@ -46,7 +46,6 @@ export function App() {
   const hash = useHash();
   const [access, setAccess] = useState<Access>({ state: "loading" });
   const load = useCallback((from: string) => {
-    setAccess({ state: "loading" });
     open(from).then(setAccess, (p: unknown) => {
       if (!(p instanceof Problem)) throw p;
       setAccess(p.status === 401 ? { state: "out", failed: false } : { state: "broken", problem: p });
@@ -57,7 +56,16 @@ export function App() {
     document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   }, [t, language]);
   const entering = hash.startsWith("#/enter/");
+  const [entered, setEntered] = useState(entering);
+  if (entered !== entering) {
+    setEntered(entering);
+    setAccess({ state: "loading" });
+  }
   useEffect(() => load(location.hash), [load, entering]);
+  const retry = () => {
+    setAccess({ state: "loading" });
+    load(location.hash);
+  };
 
   const signedOut = useCallback(() => setAccess({ state: "out", failed: false }), []);
   return (
@@ -66,7 +74,7 @@ export function App() {
       <main>
         {access.state === "loading" && <p className="quiet">{t("loading")}</p>}
         {access.state === "out" && <SignIn failed={access.failed} />}
-        {access.state === "broken" && <Notice problem={access.problem} onRetry={() => load(location.hash)} />}
+        {access.state === "broken" && <Notice problem={access.problem} onRetry={retry} />}
         {access.state === "in" && (
           <TaxonomyProvider taxonomy={access.taxonomy}>
             {hash.startsWith("#/samples") ? <SamplesPage /> : <WallPage onSignedOut={signedOut} />}

@@ -169,7 +169,6 @@ export function I18nProvider({ children }: { children: ReactNode }) {
       makeI18n(language, () => {
         const next = language === "zh" ? "en" : "zh";
         localStorage.setItem("language", next);
-        document.documentElement.lang = next === "zh" ? "zh-CN" : "en";
         setLanguage(next);
       }),
     [language],
