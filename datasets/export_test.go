@@ -119,7 +119,7 @@ func TestExportLeavesOutWhatIsWrong(t *testing.T) {
 	require.Len(t, report.Refused, len(bad))
 	for i, r := range report.Refused {
 		assert.Equal(t, bad[i].Sample.ID, r.ID)
-		assert.Error(t, r.Reason)
+		require.Error(t, r.Reason)
 	}
 	require.ErrorIs(t, report.Refused[0].Reason, os.ErrNotExist)
 	require.ErrorContains(t, report.Refused[2].Reason, "changed since")

@@ -20,14 +20,15 @@ type Target interface {
 	Close() error
 }
 
-// ErrNotEmpty: an export is not mixed with what is there already.
+// ErrNotEmpty says that the folder of an export holds something: an export is
+// not mixed with what is there already.
 var ErrNotEmpty = errors.New("datasets: the folder is not empty")
 
 type folder struct{ root *os.Root }
 
 // Folder writes into dir, which is made if it is missing and must be empty.
 func Folder(dir string) (Target, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // others may read a data set
 		return nil, fmt.Errorf("datasets: %w", err)
 	}
 	entries, err := os.ReadDir(dir)

@@ -51,7 +51,7 @@ func (g *generation) release() error {
 	return g.network.Close()
 }
 
-func (r *genRunner) close() error { return errors.Join(r.Runner.Close(), r.gen.release()) }
+func (r *genRunner) close() error { return errors.Join(r.Close(), r.gen.release()) }
 
 func closeAll(runners []*genRunner) error {
 	var err error

@@ -53,7 +53,8 @@ func newMetrics(p *Pool, r prometheus.Registerer) (*metrics, error) {
 	gauge("queue_capacity", "Deposits that may wait for a worker", func() float64 { return float64(p.opts.Queue) })
 	gauge("workers", "Workers", func() float64 { return float64(p.opts.Workers) })
 	gauge("running", "Deposits at a worker", func() float64 { return float64(p.counts.running.Load()) })
-	return m, m.register()
+	err := m.register()
+	return m, err
 }
 
 func (m *metrics) register() error {

@@ -9,7 +9,7 @@ import (
 
 // job is one deposit in the queue.
 type job struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the caller's, on its way through the queue to a worker
 	views  []View
 	queued time.Time
 	// state decides who has the job: the caller, who may give up (abandon),

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -27,7 +28,7 @@ func (m *Image) Rect() image.Rectangle { return image.Rect(0, 0, m.Width, m.Heig
 // Valid reports whether the sizes are positive and agree with the samples.
 func (m *Image) Valid() error {
 	if m == nil {
-		return fmt.Errorf("vision: nil image")
+		return errors.New("vision: nil image")
 	}
 	if m.Width <= 0 || m.Height <= 0 {
 		return fmt.Errorf("vision: image of %d×%d pixels", m.Width, m.Height)

@@ -58,17 +58,17 @@ type Camera struct {
 
 // Missing ends a test because of a part that is not there: it skips it, or
 // fails it in CI.
-func Missing(t testing.TB, format string, args ...any) {
-	t.Helper()
+func Missing(tb testing.TB, format string, args ...any) {
+	tb.Helper()
 	if os.Getenv("CI") != "" {
-		t.Fatalf("missing in CI: "+format, args...)
+		tb.Fatalf("missing in CI: "+format, args...)
 	}
-	t.Skipf(format, args...)
+	tb.Skipf(format, args...)
 }
 
 // StartRTSP starts an RTSP camera; it stops with the test.
-func StartRTSP(t testing.TB, o RTSP) *Camera {
-	t.Helper()
+func StartRTSP(tb testing.TB, o RTSP) *Camera {
+	tb.Helper()
 	def := func(v *int, d int) {
 		if *v == 0 {
 			*v = d
@@ -82,37 +82,37 @@ func StartRTSP(t testing.TB, o RTSP) *Camera {
 	}
 	if out, err := exec.Command(python, "-c",
 		"import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer").CombinedOutput(); err != nil {
-		Missing(t, "needs Debian's gir1.2-gst-rtsp-server-1.0 and python3-gi: %v: %s", err, out)
+		Missing(tb, "needs Debian's gir1.2-gst-rtsp-server-1.0 and python3-gi: %v: %s", err, out)
 	}
-	script := filepath.Join(t.TempDir(), "rtsp_server.py")
+	script := filepath.Join(tb.TempDir(), "rtsp_server.py")
 	if err := os.WriteFile(script, []byte(rtspServer), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	c := start(t, exec.Command(python, script, strconv.Itoa(o.Port), strconv.Itoa(o.Width), strconv.Itoa(o.Height),
+	c := start(tb, exec.Command(python, script, strconv.Itoa(o.Port), strconv.Itoa(o.Width), strconv.Itoa(o.Height),
 		strconv.Itoa(o.FPS), o.Codec, o.User, o.Password, o.File))
 	c.URL = fmt.Sprintf("rtsp://127.0.0.1:%d/camera", c.Port)
 	return c
 }
 
 // start runs a server that prints its port.
-func start(t testing.TB, cmd *exec.Cmd) *Camera {
-	t.Helper()
-	c := &Camera{t: t, cmd: cmd, exited: make(chan struct{})}
+func start(tb testing.TB, cmd *exec.Cmd) *Camera {
+	tb.Helper()
+	c := &Camera{t: tb, cmd: cmd, exited: make(chan struct{})}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	c.stdin = stdin
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(c.Stop)
+	tb.Cleanup(c.Stop)
 	port := make(chan int, 1)
 	go func() {
 		line, _ := bufio.NewReader(stdout).ReadString('\n')
@@ -127,7 +127,7 @@ func start(t testing.TB, cmd *exec.Cmd) *Camera {
 	}
 	if c.Port == 0 {
 		c.Stop()
-		t.Fatalf("the camera did not start: %s", stderr.String())
+		tb.Fatalf("the camera did not start: %s", stderr.String())
 	}
 	return c
 }
@@ -156,22 +156,22 @@ func (c *Camera) signal(s syscall.Signal) {
 }
 
 // FFmpeg returns the path of ffmpeg.
-func FFmpeg(t testing.TB) string {
-	t.Helper()
+func FFmpeg(tb testing.TB) string {
+	tb.Helper()
 	path, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		Missing(t, "needs ffmpeg: %v", err)
+		Missing(tb, "needs ffmpeg: %v", err)
 	}
 	return path
 }
 
 // StartMJPEG starts ffmpeg as a motion JPEG camera for one client, with a
 // moving pattern of the given size at 10 frames a second.
-func StartMJPEG(t testing.TB, width, height int) *Camera {
-	t.Helper()
-	ffmpeg := FFmpeg(t)
+func StartMJPEG(tb testing.TB, width, height int) *Camera {
+	tb.Helper()
+	ffmpeg := FFmpeg(tb)
 	for range 3 { // another process may take the port in between
-		port := freePort(t)
+		port := freePort(tb)
 		address := fmt.Sprintf("http://127.0.0.1:%d/camera.mjpg", port)
 		cmd := exec.Command(ffmpeg, "-hide_banner", "-loglevel", "error", "-re", "-f", "lavfi",
 			"-i", fmt.Sprintf("testsrc2=size=%dx%d:rate=10", width, height), "-q:v", "4", "-f", "mpjpeg",
@@ -180,24 +180,24 @@ func StartMJPEG(t testing.TB, width, height int) *Camera {
 		cmd.Stderr = &stderr
 		stdin, err := cmd.StdinPipe()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		c := &Camera{URL: address, Port: port, t: t, cmd: cmd, stdin: stdin, exited: make(chan struct{})}
+		c := &Camera{URL: address, Port: port, t: tb, cmd: cmd, stdin: stdin, exited: make(chan struct{})}
 		go func() {
 			_ = cmd.Wait()
 			close(c.exited)
 		}()
-		t.Cleanup(c.Stop)
+		tb.Cleanup(c.Stop)
 		if c.awaitListening() {
 			return c
 		}
 		c.Stop()
-		t.Logf("ffmpeg did not listen: %s", stderr.String())
+		tb.Logf("ffmpeg did not listen: %s", stderr.String())
 	}
-	t.Fatal("ffmpeg does not serve motion JPEG")
+	tb.Fatal("ffmpeg does not serve motion JPEG")
 	return nil
 }
 
@@ -220,34 +220,34 @@ func (c *Camera) awaitListening() bool {
 }
 
 // WriteVideo makes an MPEG-4 video file of a moving pattern.
-func WriteVideo(t testing.TB, width, height, fps, frames int) string {
-	t.Helper()
-	return WritePatternVideo(t, fmt.Sprintf("testsrc2=size=%dx%d:rate=%d", width, height, fps), frames)
+func WriteVideo(tb testing.TB, width, height, fps, frames int) string {
+	tb.Helper()
+	return WritePatternVideo(tb, fmt.Sprintf("testsrc2=size=%dx%d:rate=%d", width, height, fps), frames)
 }
 
 // WritePatternVideo makes an MPEG-4 video file of one of ffmpeg's own sources.
-func WritePatternVideo(t testing.TB, pattern string, frames int) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "video.mp4")
-	out, err := exec.Command(FFmpeg(t), "-hide_banner", "-loglevel", "error", "-f", "lavfi",
+func WritePatternVideo(tb testing.TB, pattern string, frames int) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "video.mp4")
+	out, err := exec.Command(FFmpeg(tb), "-hide_banner", "-loglevel", "error", "-f", "lavfi",
 		"-i", pattern, "-frames:v", strconv.Itoa(frames),
 		"-pix_fmt", "yuv420p", "-c:v", "mpeg4", "-q:v", "3", path).CombinedOutput()
 	if err != nil {
-		t.Fatalf("ffmpeg: %v: %s", err, out)
+		tb.Fatalf("ffmpeg: %v: %s", err, out)
 	}
 	return path
 }
 
-func freePort(t testing.TB) int {
-	t.Helper()
+func freePort(tb testing.TB) int {
+	tb.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
 	addr, ok := l.Addr().(*net.TCPAddr)
 	if !ok {
-		t.Fatal(errors.New("no TCP address"))
+		tb.Fatal(errors.New("no TCP address"))
 	}
 	return addr.Port
 }

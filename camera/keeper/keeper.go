@@ -239,7 +239,7 @@ func (k *Keeper) reap(c *connection, result chan error, reason error) error {
 	timer := time.NewTimer(k.opts.Grace)
 	defer timer.Stop()
 	select {
-	case <-result:
+	case <-result: //nolint:errcheck // what it says when it is cut off is not why it was
 		return reason
 	case <-timer.C:
 	}
@@ -249,7 +249,7 @@ func (k *Keeper) reap(c *connection, result chan error, reason error) error {
 	go func() {
 		// The source is inside foreign code and cannot be stopped; this counts
 		// it out when it returns after all.
-		<-result
+		<-result //nolint:errcheck // as above
 		k.mu.Lock()
 		k.stuck--
 		k.mu.Unlock()

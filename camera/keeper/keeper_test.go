@@ -36,6 +36,7 @@ func frame(seq uint64, shade byte) camera.Frame {
 }
 
 func keep(t *testing.T, opts keeper.Options, f keeper.Factory) *keeper.Keeper {
+	t.Helper()
 	k := keeper.New(f, opts)
 	t.Cleanup(func() { require.NoError(t, k.Close()) })
 	return k

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,21 +29,23 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // picture is a JPEG of one grey.
-func picture(t testing.TB, w, h int, grey byte) []byte {
+func picture(tb testing.TB, w, h int, grey byte) []byte {
+	tb.Helper()
 	img := image.NewGray(image.Rect(0, 0, w, h))
 	for i := range img.Pix {
 		img.Pix[i] = grey
 	}
 	img.Set(0, 0, color.White)
 	var b bytes.Buffer
-	require.NoError(t, jpeg.Encode(&b, img, nil))
+	require.NoError(tb, jpeg.Encode(&b, img, nil))
 	return b.Bytes()
 }
 
 // serve answers every request with f and returns the server's address.
-func serve(t testing.TB, f http.HandlerFunc) string {
+func serve(tb testing.TB, f http.HandlerFunc) string {
+	tb.Helper()
 	s := httptest.NewServer(f)
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s.URL
 }
 
@@ -63,11 +66,11 @@ func part(data []byte) string {
 }
 
 // collect streams until the stream fails or n frames have come.
-func collect(t testing.TB, address string, o mjpeg.Options, n int) (frames []camera.Frame, c mjpeg.Counts, err error) {
-	t.Helper()
+func collect(tb testing.TB, address string, o mjpeg.Options, n int) (frames []camera.Frame, c mjpeg.Counts, err error) {
+	tb.Helper()
 	s, err := mjpeg.New(address, o)
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	require.NoError(tb, err)
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 	defer cancel()
 	err = s.Stream(ctx, func(f camera.Frame) {
 		if frames = append(frames, f); len(frames) == n {
@@ -87,7 +90,7 @@ func TestEnvelopes(t *testing.T) {
 		"quoted":               body(`multipart/x-mixed-replace; boundary="frame"`, part(a), part(b)),
 		"loose":                body("multipart/x-mixed-replace; boundary=fra:me", strings.ReplaceAll(part(a)+part(b), "--frame", "--fra:me")),
 		"preamble":             body(mixed, "hello\r\n\r\n", part(a), "\r\n", part(b)),
-		"bare line feeds":      body(mixed, strings.ReplaceAll("--frame\nContent-Length: LEN\n\n", "LEN", fmt.Sprint(len(a)))+string(a)+"\n", part(b)),
+		"bare line feeds":      body(mixed, strings.ReplaceAll("--frame\nContent-Length: LEN\n\n", "LEN", strconv.Itoa(len(a)))+string(a)+"\n", part(b)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			frames, counts, err := collect(t, serve(t, h), mjpeg.Options{}, 0)
@@ -276,7 +279,7 @@ func TestReconnectsToACameraThatComesBack(t *testing.T) {
 func FuzzParts(f *testing.F) {
 	f.Add([]byte(part(picture(f, 8, 8, 1))), mixed)
 	f.Add([]byte("--frame\r\n\r\nxx\r\n--frame--"), "multipart/x-mixed-replace;boundary=--frame")
-	f.Fuzz(func(t *testing.T, data []byte, contentType string) {
+	f.Fuzz(func(_ *testing.T, data []byte, contentType string) {
 		mjpeg.ReadAll(contentType, data, 1<<16)
 	})
 }

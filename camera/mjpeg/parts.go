@@ -32,7 +32,6 @@ type parts struct {
 	r        *bufio.Reader
 	boundary []byte // with its two dashes
 	max      int
-	begun    bool
 }
 
 // boundaryOf reads the boundary from a response's content type.

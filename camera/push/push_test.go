@@ -2,7 +2,6 @@ package push_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"testing"
 	"time"
@@ -84,7 +83,7 @@ func TestClose(t *testing.T) {
 	s.Abandon()
 	r := <-ticket.Done
 	require.False(t, r.Seen)
-	require.True(t, errors.Is(r.Err, push.ErrClosed))
+	require.ErrorIs(t, r.Err, push.ErrClosed)
 }
 
 func TestPushRefusesNoPicture(t *testing.T) {

@@ -32,13 +32,13 @@ func cutOut(m *image.NRGBA) *image.NRGBA {
 }
 
 func hasAlpha(m *image.NRGBA) bool {
-	clear := 0
+	seeThrough := 0
 	for i := 3; i < len(m.Pix); i += 4 {
 		if m.Pix[i] < 128 {
-			clear++
+			seeThrough++
 		}
 	}
-	return clear*200 > len(m.Pix)/4
+	return seeThrough*200 > len(m.Pix)/4
 }
 
 func diff(p []byte, c [3]float64) float64 {

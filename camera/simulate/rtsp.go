@@ -58,7 +58,7 @@ func StartRTSP(ctx context.Context, s *Server, address string, log *slog.Logger)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	r := &RTSP{cancel: cancel, done: make(chan struct{})}
-	cmd := exec.CommandContext(ctx, python, "-c", rtspScript, host, port, rtspPath, strconv.Itoa(FPS))
+	cmd := exec.CommandContext(ctx, python, "-c", rtspScript, host, port, rtspPath, strconv.Itoa(FPS)) //nolint:gosec // a fixed program; host and port are but its arguments
 	cmd.WaitDelay = 3 * time.Second
 	var stderr tailBuffer
 	cmd.Stderr = &stderr

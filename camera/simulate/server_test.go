@@ -14,7 +14,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -61,7 +60,7 @@ func get(t *testing.T, url string) (*http.Response, []byte) {
 }
 
 // watch opens the stream as a client does that knows only the standard.
-func watch(t *testing.T, ctx context.Context, url string) *multipart.Reader {
+func watch(ctx context.Context, t *testing.T, url string) *multipart.Reader {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/stream.mjpg", nil)
 	require.NoError(t, err)
@@ -78,7 +77,7 @@ func TestStreamIsReadByAnotherClient(t *testing.T) {
 	s, web := startServer(t, testOptions(t))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	a, b := watch(t, ctx, web.URL), watch(t, ctx, web.URL)
+	a, b := watch(ctx, t, web.URL), watch(ctx, t, web.URL)
 	var stamps []string
 	for range 5 {
 		for _, r := range []*multipart.Reader{a, b} {
@@ -223,7 +222,7 @@ func TestRTSPSaysWhyItCannotServe(t *testing.T) {
 	}
 	_, err = StartRTSP(t.Context(), s, "203.0.113.1:0", quietLog) // not an address of this machine
 	require.Error(t, err)
-	require.True(t, strings.Contains(err.Error(), "cannot listen"), err)
+	require.ErrorContains(t, err, "cannot listen")
 }
 
 func missing(t *testing.T, what string) {

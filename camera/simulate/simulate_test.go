@@ -20,22 +20,23 @@ import (
 var epoch = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 
 // stamps loads the real photographs; without them a test cannot say anything.
-func stamps(t testing.TB) []Item {
-	t.Helper()
+func stamps(tb testing.TB) []Item {
+	tb.Helper()
 	items, err := LoadStamps("")
 	if errors.Is(err, ErrNoItems) {
 		if os.Getenv("CI") != "" {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		t.Skip(err)
+		tb.Skip(err)
 	}
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return items
 }
 
-func testOptions(t testing.TB) Options {
+func testOptions(tb testing.TB) Options {
+	tb.Helper()
 	o := DefaultOptions()
-	o.Items = stamps(t)
+	o.Items = stamps(tb)
 	o.Bins = []Bin{
 		{ID: "blue", Accepts: []string{"recyclable"}}, {ID: "green", Accepts: []string{"kitchen"}},
 		{ID: "red", Accepts: []string{"hazardous"}}, {ID: "grey", Accepts: []string{"other"}},
@@ -49,9 +50,9 @@ func testOptions(t testing.TB) Options {
 }
 
 // play runs a source to its end and hands each frame to see.
-func play(t testing.TB, src *Source, see func(camera.Frame)) {
-	t.Helper()
-	require.ErrorIs(t, src.Stream(context.Background(), see), io.EOF)
+func play(tb testing.TB, src *Source, see func(camera.Frame)) {
+	tb.Helper()
+	require.ErrorIs(tb, src.Stream(context.Background(), see), io.EOF)
 }
 
 func TestFramesAreWholeAndInOrder(t *testing.T) {
@@ -96,12 +97,12 @@ func TestSameSeedSamePictures(t *testing.T) {
 }
 
 // script plays n deposits without painting them.
-func script(t testing.TB, o Options, n int) ([]Event, *scene) {
-	t.Helper()
+func script(tb testing.TB, o Options, n int) ([]Event, *scene) {
+	tb.Helper()
 	sc, err := newScene(o, epoch, n, vision.NewImage(Width, Height))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	for f := 0; !sc.over(); f++ {
-		require.Less(t, f, 10*60*FPS*max(1, n/50), "the play does not end")
+		require.Less(tb, f, 10*60*FPS*max(1, n/50), "the play does not end")
 		sc.advance(time.Duration(f) * time.Second / FPS)
 	}
 	return sc.ledger.since(0).Events, sc

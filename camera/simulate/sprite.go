@@ -40,8 +40,8 @@ func (s *sprite) spans() {
 
 // rectAt is the part of the scene that the sprite covers with its anchor at p.
 func (s *sprite) rectAt(p image.Point) image.Rectangle {
-	min := p.Sub(s.anchor)
-	return image.Rectangle{Min: min, Max: min.Add(image.Pt(s.w, s.h))}
+	corner := p.Sub(s.anchor)
+	return image.Rectangle{Min: corner, Max: corner.Add(image.Pt(s.w, s.h))}
 }
 
 // rotated turns and scales a picture around the point (cx, cy) of it; the

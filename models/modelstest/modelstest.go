@@ -31,14 +31,14 @@ const (
 
 // Library returns the path of ONNX Runtime's library. Without one the test is
 // skipped, or fails where CI is set.
-func Library(t testing.TB) string {
-	t.Helper()
+func Library(tb testing.TB) string {
+	tb.Helper()
 	path, err := ort.FindLibrary("")
 	if err != nil {
 		if os.Getenv("CI") != "" {
-			t.Fatalf("CI is set, this test may not be skipped: %v", err)
+			tb.Fatalf("CI is set, this test may not be skipped: %v", err)
 		}
-		t.Skipf("this test needs ONNX Runtime: %v", err)
+		tb.Skipf("this test needs ONNX Runtime: %v", err)
 	}
 	return path
 }
@@ -53,28 +53,28 @@ func Files() fs.FS {
 }
 
 // Tiny returns the tiny model: 32×32 pixels, classes Red, Green, Blue, Black.
-func Tiny(t testing.TB) *models.Folder {
-	t.Helper()
+func Tiny(tb testing.TB) *models.Folder {
+	tb.Helper()
 	folder, err := models.Load(Files())
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return folder
 }
 
 // Network opens the tiny model (see Library for what happens without ONNX
 // Runtime). The caller, or the pool it is given to, closes it.
-func Network(t testing.TB) *ort.Network {
-	t.Helper()
-	network, err := ort.Open(Tiny(t), ort.Options{Library: Library(t)})
-	require.NoError(t, err)
+func Network(tb testing.TB) *ort.Network {
+	tb.Helper()
+	network, err := ort.Open(Tiny(tb), ort.Options{Library: Library(tb)})
+	require.NoError(tb, err)
 	return network
 }
 
 // Pool returns a pool of the tiny model, closed when the test ends.
-func Pool(t testing.TB, opts models.Options) *models.Pool {
-	t.Helper()
-	pool, err := models.NewPool(t.Context(), Network(t), opts)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+func Pool(tb testing.TB, opts models.Options) *models.Pool {
+	tb.Helper()
+	pool, err := models.NewPool(tb.Context(), Network(tb), opts)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, pool.Close()) })
 	return pool
 }
 

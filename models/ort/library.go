@@ -27,7 +27,7 @@ func modulePath() string {
 // systemDirs are where Debian and those who install by hand put libraries.
 func systemDirs() []string {
 	triplet := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
-	return []string{"/usr/local/lib", filepath.Join("/usr/lib", triplet), "/usr/lib"}
+	return []string{"/usr/local/lib", "/usr/lib/" + triplet, "/usr/lib"}
 }
 
 // ErrNoLibrary is wrapped by FindLibrary's error where there is none.

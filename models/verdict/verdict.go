@@ -7,13 +7,13 @@ package verdict
 type Verdict string
 
 const (
-	// Pass: sorted rightly, as far as can be told.
+	// Pass is sorted rightly, as far as can be told.
 	Pass Verdict = "pass"
-	// Tell: a misdeposit, to be said now.
+	// Tell is a misdeposit, to be said now.
 	Tell Verdict = "tell"
-	// Check: a person should look; nothing is said.
+	// Check is for a person to look at; nothing is said.
 	Check Verdict = "check"
-	// Unreadable: the pictures are too dark, too bright or too blurred.
+	// Unreadable is what is too dark, too bright or too blurred.
 	Unreadable Verdict = "unreadable"
 )
 

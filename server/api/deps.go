@@ -87,9 +87,11 @@ type Readiness struct {
 // Status is the service's or one part's readiness.
 type Status string
 
+// The states of readiness. What is degraded works, and catches something up
+// later.
 const (
 	Ready    Status = "ready"
-	Degraded Status = "degraded" // works, something is caught up later
+	Degraded Status = "degraded"
 	NotReady Status = "not-ready"
 )
 

@@ -112,7 +112,7 @@ func (st *stream) run(ctx context.Context) error {
 	if _, err := st.w.WriteString("retry: 2000\n\n"); err != nil {
 		return err
 	}
-	if err := st.replay(); err != nil {
+	if err := st.replay(ctx); err != nil {
 		return err
 	}
 	if err := st.flush(); err != nil {
@@ -148,12 +148,12 @@ func (st *stream) run(ctx context.Context) error {
 
 // replay sends what was stored after the reader's last event, unless that is
 // too much.
-func (st *stream) replay() error {
+func (st *stream) replay(ctx context.Context) error {
 	if st.after < 0 {
 		return nil
 	}
 	s := st.server
-	ctx, cancel := s.withDeadline(s.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
 	var missed []*inspection.Inspection
 	for from := st.after; ; {

@@ -242,7 +242,7 @@ func TestShutdownEndsStreamsAndWaiting(t *testing.T) {
 	defer cancel()
 	require.NoError(t, f.srv.Shutdown(ctx))
 	require.Equal(t, http.StatusAccepted, <-answer, "the deposit is safe, its verdict comes later")
-	for range ch { //nolint:revive // until it ends
+	for range ch { // until it ends
 	}
 	_, err := net.DialTimeout("tcp", strings.TrimPrefix(f.url, "http://"), time.Second)
 	require.Error(t, err)

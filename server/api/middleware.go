@@ -193,11 +193,10 @@ func (s *Server) identify(c *fiber.Ctx) (*auth.Principal, credential, error) {
 		cred credential
 		err  error
 	)
-	switch {
-	case header == "":
+	if header == "" {
 		cred.session = cookie
 		p, cred.expires, err = s.Auth.CheckSession(c.UserContext(), cookie)
-	default:
+	} else {
 		p, err = s.Auth.CheckToken(c.UserContext(), token)
 	}
 	if errors.Is(err, auth.ErrRefused) {
@@ -256,14 +255,6 @@ func unsafeMethod(m string) bool {
 
 func sameOrigin(c *fiber.Ctx) bool {
 	return auth.SameOrigin(c.Get("Sec-Fetch-Site"), c.Get(fiber.HeaderOrigin), string(c.Context().Host()))
-}
-
-// may checks one action on one resource in a handler.
-func may(ctx context.Context, a auth.Action, r auth.Resource) error {
-	if !principalOf(ctx).Can(a, r) {
-		return kindForbidden.problem("This needs the right to " + string(a))
-	}
-	return nil
 }
 
 // mayEver checks, before anything is looked up, that the caller could do the

@@ -19,7 +19,7 @@ const problemType = "application/problem+json"
 
 // Problem is an RFC 9457 problem document. Type is stable: programs may
 // branch on it.
-type Problem struct {
+type Problem struct { //nolint:errname // the RFC's name, and that of the API's schema
 	Type   string `json:"type" format:"uri" example:"urn:binside:problem:not-found" doc:"Stable name of the kind of problem"`
 	Title  string `json:"title" example:"Not found"`
 	Status int    `json:"status" example:"404"`

@@ -69,6 +69,8 @@ const scopeHelp = `"admin", "read", "station:ID" and "camera:ID" are`
 // Kind is how a principal proved who they are.
 type Kind string
 
+// A token comes as a bearer in the Authorization header, a session as a
+// browser's cookie.
 const (
 	ByToken   Kind = "token"
 	BySession Kind = "session"
@@ -86,28 +88,30 @@ type Principal struct {
 type Action string
 
 const (
-	// Look: at a station and what belongs to it: bins, cameras, inspections,
-	// evidence, live events.
+	// Look is to look at a station and what belongs to it: bins, cameras,
+	// inspections, evidence, live events.
 	Look Action = "look"
-	// Reference: at what is the same for all: taxonomy, model, demonstration,
-	// API documentation.
+	// Reference is to look at what is the same for all: taxonomy, model,
+	// demonstration, API documentation.
 	Reference Action = "reference"
-	// Operate: at the service's own figures: metrics, readiness in detail.
+	// Operate is to look at the service's own figures: metrics, readiness in
+	// detail.
 	Operate Action = "operate"
-	// Collect: look at the labelled samples.
+	// Collect is to look at the labelled samples.
 	Collect Action = "collect"
-	// PushFrame: give a camera a frame.
+	// PushFrame is to give a camera a frame.
 	PushFrame Action = "push-frame"
-	// PushDeposit: give a bin a deposit.
+	// PushDeposit is to give a bin a deposit.
 	PushDeposit Action = "push-deposit"
-	// Review: confirm or relabel a deposit; Label: add samples.
+	// Review is to confirm or relabel a deposit.
 	Review Action = "review"
-	Label  Action = "label"
-	// Manage: create and change stations, bins and cameras.
+	// Label is to add samples.
+	Label Action = "label"
+	// Manage is to create and change stations, bins and cameras.
 	Manage Action = "manage"
-	// Grant: make, list and revoke tokens.
+	// Grant is to make, list and revoke tokens.
 	Grant Action = "grant"
-	// Self: look at and end one's own session.
+	// Self is to look at and end one's own session.
 	Self Action = "self"
 )
 

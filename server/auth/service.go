@@ -30,11 +30,11 @@ type Store interface {
 	ConsumeLink(ctx context.Context, hash string, now time.Time) (store.Link, error)
 }
 
-// ErrRefused: the credential is unknown, expired, revoked or used up. It never
-// says which, so that nothing can be learnt by trying.
+// ErrRefused says that the credential is unknown, expired, revoked or used up.
+// It never says which, so that nothing can be learnt by trying.
 var ErrRefused = errors.New("auth: credential refused")
 
-// ErrExpiry: a token's expiry lies in the past.
+// ErrExpiry says that a token's expiry lies in the past.
 var ErrExpiry = errors.New("auth: the expiry has passed already")
 
 // Times that the design fixes.

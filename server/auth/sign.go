@@ -19,9 +19,9 @@ type Signer struct {
 }
 
 var (
-	// ErrBadSignature: the link was not made here, or was changed.
+	// ErrBadSignature says that the link was not made here, or was changed.
 	ErrBadSignature = errors.New("auth: the link's signature does not fit")
-	// ErrLinkExpired: the link was good once.
+	// ErrLinkExpired says that the link was good once.
 	ErrLinkExpired = errors.New("auth: the link has expired")
 )
 

@@ -75,7 +75,7 @@ type Demonstration struct {
 // in the records and follows what is recorded of it. The station's camera is
 // not reloaded: start the cameras afterwards. Close ends it.
 func Start(ctx context.Context, listen string, opts simulate.Options, st Store, hub Hub, log *slog.Logger, reg prometheus.Registerer) (*Demonstration, error) {
-	sim, err := simulate.NewServer(opts, log, reg)
+	sim, err := simulate.NewServer(opts, log, reg) //nolint:contextcheck // the station plays until Close, not until ctx ends
 	if err != nil {
 		return nil, err
 	}

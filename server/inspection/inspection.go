@@ -15,6 +15,7 @@ import (
 // Source says how a deposit came in.
 type Source string
 
+// Where a deposit comes from.
 const (
 	FromPush   Source = "push"   // a whole deposit posted to a bin
 	FromStream Source = "stream" // found by the detector in a camera's frames
@@ -118,6 +119,7 @@ type Evidence struct {
 // Decision is what a supervisor says of a flagged deposit.
 type Decision string
 
+// The decisions that there are.
 const (
 	Confirmed  Decision = "confirmed"  // the verdict's category is right
 	Relabelled Decision = "relabelled" // it is something else

@@ -18,9 +18,9 @@ import (
 )
 
 var (
-	// ErrClosed: the hub was closed.
+	// ErrClosed says that the hub was closed.
 	ErrClosed = errors.New("notify: closed")
-	// ErrTooMany: as many readers are subscribed as may be.
+	// ErrTooMany says that as many readers are subscribed as may be.
 	ErrTooMany = errors.New("notify: too many subscribers")
 )
 

@@ -2,7 +2,7 @@ package notify_test
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +23,7 @@ func inspected(id string) *inspection.Inspection {
 }
 
 func soon(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	t.Cleanup(cancel)
 	return ctx
@@ -57,11 +58,11 @@ func TestSlowReaderIsToldToResynchroniseOnce(t *testing.T) {
 	s, err := h.Subscribe(t.Context(), nil)
 	require.NoError(t, err)
 	for n := range 10 {
-		h.Publish(inspected(fmt.Sprint(n)))
+		h.Publish(inspected(strconv.Itoa(n)))
 	}
 	require.Equal(t, uint64(7), s.Missed())
 	for n := range 3 {
-		require.Equal(t, fmt.Sprint(n), (<-s.Events()).Inspection.ID)
+		require.Equal(t, strconv.Itoa(n), (<-s.Events()).Inspection.ID)
 	}
 	// The word is still unread: what comes now is covered by it.
 	h.Publish(inspected("10"))

@@ -114,7 +114,7 @@ func (c *Cameras) Reload(ctx context.Context) error {
 			c.mu.Unlock()
 			return ErrClosed
 		case c.runs[id] == nil:
-			c.runs[id] = startCamera(c, cam)
+			c.runs[id] = startCamera(c, cam) //nolint:contextcheck // it runs on after the request that enabled it
 		}
 		c.mu.Unlock()
 	}

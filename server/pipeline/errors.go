@@ -10,23 +10,25 @@ import (
 )
 
 var (
-	// ErrNoImages, ErrTooManyImages: a deposit holds 1 to
-	// inspection.MaxImages images.
-	ErrNoImages      = errors.New("pipeline: a deposit needs at least one image")
+	// ErrNoImages says that a deposit has not a single image.
+	ErrNoImages = errors.New("pipeline: a deposit needs at least one image")
+	// ErrTooManyImages says that a deposit has more than inspection.MaxImages
+	// images.
 	ErrTooManyImages = errors.New("pipeline: too many images in one deposit")
-	// ErrIdempotencyMismatch: the key was used before at this bin for another
-	// request.
+	// ErrIdempotencyMismatch says that the key was used before at this bin for
+	// another request.
 	ErrIdempotencyMismatch = errors.New("pipeline: idempotency key was used for another request")
-	// ErrUnknownCamera: no enabled camera has that ID here.
+	// ErrUnknownCamera says that no enabled camera has that ID here.
 	ErrUnknownCamera = errors.New("pipeline: no such camera, or it is disabled")
-	// ErrNotPush: frames can be pushed only to a camera of kind "push".
+	// ErrNotPush says that the camera is not of kind "push": it fetches its
+	// frames.
 	ErrNotPush = errors.New("pipeline: the camera fetches its own frames")
-	// ErrCameraBusy: the camera's detector is behind; the same frame may be
-	// pushed again a little later.
+	// ErrCameraBusy says that the camera's detector is behind; the same frame
+	// may be pushed again a little later.
 	ErrCameraBusy = errors.New("pipeline: the camera is behind")
-	// ErrFrameDropped: the detector never saw the frame.
+	// ErrFrameDropped says that the detector never saw the frame.
 	ErrFrameDropped = errors.New("pipeline: frame was dropped")
-	// ErrClosed: the part was closed.
+	// ErrClosed says that the part was closed.
 	ErrClosed = errors.New("pipeline: closed")
 )
 

@@ -16,8 +16,9 @@ func rectOf(b inspection.Box) image.Rectangle { return image.Rect(b.MinX, b.MinY
 
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(7, 7)) }
 
-func newHub(t testing.TB) *notify.Hub {
+func newHub(tb testing.TB) *notify.Hub {
+	tb.Helper()
 	h := notify.New(notify.Options{})
-	t.Cleanup(h.Close)
+	tb.Cleanup(h.Close)
 	return h
 }

@@ -53,33 +53,33 @@ type line struct {
 	log        *slog.Logger
 }
 
-func newLine(t testing.TB) *line {
-	t.Helper()
+func newLine(tb testing.TB) *line {
+	tb.Helper()
 	l := &line{
-		t: t, folder: t.TempDir(), registry: prometheus.NewRegistry(), classifier: &colours{},
+		t: tb, folder: tb.TempDir(), registry: prometheus.NewRegistry(), classifier: &colours{},
 		prepared: pipeline.NewPrepared(0), log: slog.New(slog.DiscardHandler),
 	}
 	l.metrics = pipeline.NewMetrics(l.registry)
 	var err error
-	l.records, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "records.db"), store.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, l.records.Close()) })
+	l.records, err = store.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "records.db"), store.Options{})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, l.records.Close()) })
 	l.objects, err = object.NewLocal(l.folder, 0)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, l.objects.Close()) })
-	l.queue, err = queue.Open(t.Context(), queue.Config{
-		Dir: t.TempDir(), MaxBytes: 64 << 20, RedeliveryDelay: 5 * time.Millisecond, RetryDelay: time.Millisecond,
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, l.objects.Close()) })
+	l.queue, err = queue.Open(tb.Context(), queue.Config{
+		Dir: tb.TempDir(), MaxBytes: 64 << 20, RedeliveryDelay: 5 * time.Millisecond, RetryDelay: time.Millisecond,
 		DrainTimeout: 5 * time.Second, Logger: l.log,
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	own := l.queue // a test may put another in its place
-	t.Cleanup(func() { require.NoError(t, own.Close()) })
+	tb.Cleanup(func() { require.NoError(tb, own.Close()) })
 	l.hub = notify.New(notify.Options{})
-	t.Cleanup(l.hub.Close)
+	tb.Cleanup(l.hub.Close)
 
-	require.NoError(t, l.records.CreateStation(t.Context(), &station.Station{ID: "north", Name: "North", RegionPath: "/a", TimeZone: "UTC"}))
+	require.NoError(tb, l.records.CreateStation(tb.Context(), &station.Station{ID: "north", Name: "North", RegionPath: "/a", TimeZone: "UTC"}))
 	l.bin = station.Bin{ID: "green", StationID: "north", Name: "green", Accepts: []string{"kitchen"}}
-	require.NoError(t, l.records.CreateBin(t.Context(), &l.bin))
+	require.NoError(tb, l.records.CreateBin(tb.Context(), &l.bin))
 	return l
 }
 
@@ -183,10 +183,10 @@ func paint(m *vision.Image, r image.Rectangle, colour [3]float64, rng *rand.Rand
 	}
 }
 
-func jpegOf(t testing.TB, m *vision.Image) []byte {
-	t.Helper()
+func jpegOf(tb testing.TB, m *vision.Image) []byte {
+	tb.Helper()
 	data, err := codec.EncodeJPEG(m, 90)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return data
 }
 

@@ -24,15 +24,15 @@ import (
 )
 
 // realModel is the built-in network behind a pool.
-func realModel(t testing.TB) *models.Pool {
-	t.Helper()
+func realModel(tb testing.TB) *models.Pool {
+	tb.Helper()
 	folder, err := base.Load()
-	require.NoError(t, err)
-	network, err := ort.Open(folder, ort.Options{Library: modelstest.Library(t)})
-	require.NoError(t, err)
-	pool, err := models.NewPool(t.Context(), network, models.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	require.NoError(tb, err)
+	network, err := ort.Open(folder, ort.Options{Library: modelstest.Library(tb)})
+	require.NoError(tb, err)
+	pool, err := models.NewPool(tb.Context(), network, models.Options{})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, pool.Close()) })
 	return pool
 }
 
@@ -70,6 +70,7 @@ func TestRealModel(t *testing.T) {
 }
 
 func photographs(t *testing.T) map[string][]byte {
+	t.Helper()
 	files := map[string][]byte{}
 	for i, c := range [][3]float64{red, green, blue, grey} {
 		files[string(rune('a'+i))] = jpegOf(t, picture(640, 480, c))
@@ -144,6 +145,7 @@ func photo(width, height int) *vision.Image {
 
 // cpuTime is what this process has used so far, all threads together.
 func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
 	var u syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())

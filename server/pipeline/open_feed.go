@@ -61,7 +61,7 @@ type keptFeed struct {
 
 // Run implements Feed.
 func (f *keptFeed) Run(ctx context.Context, look func(camera.Frame)) {
-	k := keeper.New(f.open, f.opts)
+	k := keeper.New(f.open, f.opts) //nolint:contextcheck // closed below, where it is waited for
 	f.keeper.Store(k)
 	defer func() {
 		if err := k.Close(); err != nil {

@@ -59,7 +59,7 @@ func (p *Prepared) Put(id string, images []*vision.Image) {
 	if e := p.byID[id]; e != nil {
 		p.remove(e)
 	}
-	for e := p.order.Front(); e != nil && d.at.Sub(e.Value.(*preparedDeposit).at) > p.maxAge; e = p.order.Front() {
+	for e := p.order.Front(); e != nil && d.at.Sub(heldBy(e).at) > p.maxAge; e = p.order.Front() {
 		p.remove(e)
 	}
 	// No single deposit may take most of the room: a few huge PNGs would keep
@@ -80,11 +80,17 @@ func (p *Prepared) Take(id string) []*vision.Image {
 		return nil
 	}
 	p.remove(e)
-	return e.Value.(*preparedDeposit).images
+	return heldBy(e).images
 }
 
 func (p *Prepared) remove(e *list.Element) {
-	d := p.order.Remove(e).(*preparedDeposit)
+	d := heldBy(e)
+	p.order.Remove(e)
 	delete(p.byID, d.id)
 	p.bytes -= d.bytes
+}
+
+// heldBy is the deposit in an element of the order.
+func heldBy(e *list.Element) *preparedDeposit {
+	return e.Value.(*preparedDeposit) //nolint:errcheck // Put, which fills the order, puts in nothing else
 }

@@ -30,7 +30,7 @@ type run struct {
 
 	// work is what handlers get: it outlives the end of taking by the drain
 	// time-out.
-	work context.Context
+	work context.Context //nolint:containedctx // a run is one call, and this the context of what the call starts
 
 	mu       sync.Mutex
 	inFlight map[jetstream.Msg]struct{}
@@ -144,13 +144,13 @@ func (r *run) one(take context.Context, msg jetstream.Msg) {
 	defer r.untrack(msg)
 	meta, err := msg.Metadata()
 	if err != nil {
-		r.bury(msg, 0, "", fmt.Errorf("no metadata: %w", err))
+		r.bury(take, msg, 0, "", fmt.Errorf("no metadata: %w", err))
 		return
 	}
 	attempt := int(min(meta.NumDelivered, 1<<30))
 	d, err := Decode(msg.Data())
 	if err != nil {
-		r.bury(msg, attempt, msg.Headers().Get(jetstream.MsgIDHeader), err)
+		r.bury(take, msg, attempt, msg.Headers().Get(jetstream.MsgIDHeader), err)
 		return
 	}
 	if attempt > 1 {
@@ -159,10 +159,10 @@ func (r *run) one(take context.Context, msg jetstream.Msg) {
 		r.q.metrics.waitSeconds.Observe(time.Since(meta.Timestamp).Seconds())
 	}
 	if limit := crashFactor * r.q.cfg.MaxAttempts; attempt > limit {
-		r.bury(msg, attempt, d.ID, fmt.Errorf("handed out %d times without an answer", attempt-1))
+		r.bury(take, msg, attempt, d.ID, fmt.Errorf("handed out %d times without an answer", attempt-1))
 		return
 	}
-	r.settle(msg, d.ID, attempt, r.try(take, d, attempt))
+	r.settle(take, msg, d.ID, attempt, r.try(take, d, attempt))
 }
 
 // try calls the handler, again and again where the fault is not the deposit's,
@@ -194,13 +194,13 @@ func (r *run) call(d inspection.Deposit, attempt int) (err error) {
 }
 
 // settle answers the server by the handler's result.
-func (r *run) settle(msg jetstream.Msg, id string, attempt int, err error) {
+func (r *run) settle(take context.Context, msg jetstream.Msg, id string, attempt int, err error) {
 	outcome := "done"
 	switch {
 	case err == nil:
 		err = msg.Ack()
 	case isPermanent(err), !IsRetry(err) && r.work.Err() == nil && attempt >= r.q.cfg.MaxAttempts:
-		r.bury(msg, attempt, id, err)
+		r.bury(take, msg, attempt, id, err)
 		return
 	case IsRetry(err), r.work.Err() != nil:
 		// Stopped in mid-work: whoever comes next may have it at once.
@@ -226,7 +226,7 @@ func redeliveryDelay(first time.Duration, attempt int) time.Duration {
 // jitter spreads a pause over 75% to 125%, so that workers that failed
 // together do not come back together.
 func jitter(d time.Duration) time.Duration {
-	return d*3/4 + rand.N(d/2+1)
+	return d*3/4 + rand.N(d/2+1) //nolint:gosec // a pause is no secret
 }
 
 // pause waits; it returns false as soon as ctx ends.

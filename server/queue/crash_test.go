@@ -38,7 +38,7 @@ func child(dir string) {
 		d := newDeposit(50_000)
 		switch err := q.Publish(context.Background(), d); {
 		case err == nil:
-			fmt.Println(d.ID)
+			fmt.Fprintln(os.Stdout, d.ID)
 		case !errors.Is(err, queue.ErrUnavailable): // a machine under load may be slow
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -59,7 +59,7 @@ func TestKill(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
 		lines := bufio.NewScanner(out)
-		for n := 0; n < 20+7*round; n++ {
+		for range 20 + 7*round {
 			require.True(t, lines.Scan(), "the child ended by itself")
 			acknowledged[lines.Text()] = true
 		}

@@ -24,10 +24,11 @@ const maxReason = 512
 
 // bury sets a message aside as a dead letter and takes it off the queue, in
 // that order: a crash in between makes it a dead letter twice, never none.
-// Where the dead letters cannot be reached the message stays on the queue.
-func (r *run) bury(msg jetstream.Msg, attempt int, id string, reason error) {
+// Where the dead letters cannot be reached the message stays on the queue. It
+// is done even when taking has ended meanwhile.
+func (r *run) bury(ctx context.Context, msg jetstream.Msg, attempt int, id string, reason error) {
 	log := r.q.cfg.Logger.With("deposit", id, "attempt", attempt, "reason", reason)
-	ctx, cancel := context.WithTimeout(ctxBackground, r.q.cfg.PublishTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.q.cfg.PublishTimeout)
 	defer cancel()
 	letter := nats.NewMsg(subjectDead)
 	letter.Data = msg.Data()

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
@@ -47,7 +48,7 @@ func Decode(data []byte) (inspection.Deposit, error) {
 	}
 	switch {
 	case d.ID == "" || d.BinID == "":
-		return d, fmt.Errorf("queue: decode deposit: no id or no bin")
+		return d, errors.New("queue: decode deposit: no id or no bin")
 	case len(d.Images) == 0 || len(d.Images) > inspection.MaxImages:
 		return d, fmt.Errorf("queue: decode deposit %s: %d images", d.ID, len(d.Images))
 	}

@@ -6,18 +6,19 @@ import (
 )
 
 var (
-	// ErrFull: the stream holds as many bytes as it may. Nothing was queued;
-	// the caller may try again later.
+	// ErrFull says that the stream holds as many bytes as it may. Nothing was
+	// queued; the caller may try again later.
 	ErrFull = errors.New("queue: full")
-	// ErrUnavailable: the queue did not acknowledge in time, or cannot be
-	// reached. The deposit may or may not have been queued; publishing it
+	// ErrUnavailable says that the queue did not acknowledge in time, or cannot
+	// be reached. The deposit may or may not have been queued; publishing it
 	// again under the same ID is safe.
 	ErrUnavailable = errors.New("queue: unavailable")
-	// ErrTooLarge: the encoded deposit is larger than a message may be.
+	// ErrTooLarge says that the encoded deposit is larger than a message may
+	// be.
 	ErrTooLarge = errors.New("queue: deposit too large")
-	// ErrClosed: Close was called.
+	// ErrClosed says that Close was called.
 	ErrClosed = errors.New("queue: closed")
-	// ErrNotFound: no dead letter under that number.
+	// ErrNotFound says that there is no dead letter under that number.
 	ErrNotFound = errors.New("queue: no such dead letter")
 )
 

@@ -297,6 +297,7 @@ func publishError(ctx context.Context, err error) error {
 			return fmt.Errorf("%w: %s", ErrFull, api.Description)
 		case jetstream.JSErrCodeStreamMessageExceedsMaximum:
 			return fmt.Errorf("%w: %s", ErrTooLarge, api.Description)
+		default: // says no more than that it did not work
 		}
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -331,9 +332,7 @@ func (q *Queue) Close() error {
 		close(q.closing)
 		q.consumers.Wait()
 		if q.conn != nil {
-			ctx, cancel := context.WithTimeout(ctxBackground, apiTimeout)
-			_ = q.conn.FlushWithContext(ctx) // acknowledgements; a lost one is delivered again
-			cancel()
+			_ = q.conn.FlushTimeout(apiTimeout) // acknowledgements; a lost one is delivered again
 			q.conn.Close()
 			<-q.connDone
 		}

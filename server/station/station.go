@@ -39,6 +39,7 @@ type Bin struct {
 // CameraKind is how a camera's frames arrive.
 type CameraKind string
 
+// The kinds of camera.
 const (
 	Push  CameraKind = "push"  // frames are posted to the API
 	MJPEG CameraKind = "mjpeg" // motion JPEG over HTTP

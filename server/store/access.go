@@ -18,22 +18,23 @@ type Token struct {
 	LastUsedAt *time.Time
 }
 
-// Session is a browser's access after a login link was used; Link is such a
-// link. Both are stored under the hash of their secret.
-type (
-	Session struct {
-		User      string
-		Scopes    []string
-		CreatedAt time.Time
-		ExpiresAt time.Time
-	}
-	Link struct {
-		User      string
-		Scopes    []string
-		CreatedAt time.Time
-		ExpiresAt time.Time
-	}
-)
+// Session is a browser's access after a login link was used. It is stored
+// under the hash of its secret.
+type Session struct {
+	User      string
+	Scopes    []string
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// Link is a login link, which works once. It is stored under the hash of its
+// secret.
+type Link struct {
+	User      string
+	Scopes    []string
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
 
 // CreateToken stores a token under its secret's hash. An empty ID becomes a
 // UUIDv7, a zero CreatedAt now. ErrConflict: id or hash are taken.
@@ -50,7 +51,7 @@ func (s *Store) CreateToken(ctx context.Context, t *Token, hash string) error {
 	})
 }
 
-const selectTokens = `SELECT id, name, scopes, created_at, expires_at, revoked_at, last_used_at FROM tokens`
+const selectTokens = `SELECT id, name, scopes, created_at, expires_at, revoked_at, last_used_at FROM tokens` //nolint:gosec // a query, no credential
 
 func scanToken(row scanner) (Token, error) {
 	var (

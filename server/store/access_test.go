@@ -3,7 +3,6 @@ package store_test
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -238,7 +237,7 @@ func TestOpen(t *testing.T) {
 	_, err := store.Open(ctxOf(t), "postgres://u:very-secret@127.0.0.1:1/db?connect_timeout=2", store.Options{})
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	require.NotContains(t, err.Error(), "very-secret")
-	_, err = store.Open(ctxOf(t), "sqlite:"+filepath.Join("/dev/null", "x.db"), store.Options{})
+	_, err = store.Open(ctxOf(t), "sqlite:/dev/null/x.db", store.Options{})
 	require.ErrorIs(t, err, store.ErrUnavailable)
 }
 

@@ -25,6 +25,7 @@ import (
 
 // fill stores something in every table.
 func fill(t *testing.T, st *store.Store) {
+	t.Helper()
 	ctx := ctxOf(t)
 	places(t, st)
 	for n := range 120 {
@@ -50,6 +51,7 @@ func fill(t *testing.T, st *store.Store) {
 }
 
 func backup(t *testing.T, st *store.Store) ([]byte, store.BackupInfo) {
+	t.Helper()
 	var buf bytes.Buffer
 	info, err := st.Backup(ctxOf(t), &buf)
 	require.NoError(t, err)
@@ -58,6 +60,7 @@ func backup(t *testing.T, st *store.Store) ([]byte, store.BackupInfo) {
 
 // same compares two backups apart from the engine and the time of making.
 func same(t *testing.T, a, b store.BackupInfo) {
+	t.Helper()
 	a.Engine, a.CreatedAt = b.Engine, b.CreatedAt
 	require.Equal(t, a, b)
 }
@@ -108,6 +111,7 @@ func TestBackupRoundTrip(t *testing.T) {
 }
 
 func unzip(t *testing.T, data []byte) []byte {
+	t.Helper()
 	r, err := gzip.NewReader(bytes.NewReader(data))
 	require.NoError(t, err)
 	out, err := io.ReadAll(r)
@@ -132,6 +136,7 @@ func TestRestoreNeedsEmpty(t *testing.T) {
 
 // repack changes a backup's files.
 func repack(t *testing.T, data []byte, change func(name string, content []byte) []byte) []byte {
+	t.Helper()
 	var buf bytes.Buffer
 	zip := gzip.NewWriter(&buf)
 	out := tar.NewWriter(zip)

@@ -46,7 +46,7 @@ func crashChild(url, name string) int {
 					os.Exit(1)
 				}
 				out.Lock()
-				fmt.Println(i.ID)
+				fmt.Fprintln(os.Stdout, i.ID)
 				out.Unlock()
 			}
 		})
@@ -73,6 +73,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 // killAfter starts a writer, kills it after n acknowledged saves, and returns
 // all that it had acknowledged.
 func killAfter(t *testing.T, url, name string, n int) []string {
+	t.Helper()
 	cmd := exec.CommandContext(ctxOf(t), os.Args[0])
 	cmd.Env = append(os.Environ(), crashURL+"="+url, crashReady+"="+name)
 	cmd.Stderr = os.Stderr
@@ -99,6 +100,7 @@ func killAfter(t *testing.T, url, name string, n int) []string {
 // checkSurvivors: all that was acknowledged is there once, whole, and the
 // numbers have no gaps.
 func checkSurvivors(t *testing.T, st *store.Store, acknowledged map[string]bool) {
+	t.Helper()
 	seen := map[string]bool{}
 	for after := int64(-1); ; {
 		items, err := st.ListInspections(ctxOf(t), inspection.Filter{AfterSeq: after, Limit: 200})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -186,7 +187,7 @@ func cameraJSON(ctx context.Context, tx *txn, c *station.Camera) (string, error)
 	for _, r := range c.Regions {
 		var at string
 		err := tx.queryRow(ctx, `SELECT station_id FROM bins WHERE id = $1`, r.BinID).Scan(&at)
-		if err != nil && kindOf(err) != ErrNotFound {
+		if err != nil && !errors.Is(kindOf(err), ErrNotFound) {
 			return "", err
 		}
 		if err != nil || at != c.StationID {

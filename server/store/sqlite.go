@@ -79,7 +79,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, opts Options) error
 	s.r.SetMaxIdleConns(n)
 	s.hot = make(map[string]*sql.Stmt)
 	for _, query := range []string{nextSeq, insertInspection, insertEvidence} {
-		st, err := s.w.PrepareContext(ctx, query)
+		st, err := s.w.PrepareContext(ctx, query) //nolint:sqlclosecheck // is closed with s.w
 		if err != nil {
 			return err
 		}

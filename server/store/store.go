@@ -138,7 +138,7 @@ func (t *txn) execN(ctx context.Context, query string, args ...any) (int64, erro
 		err error
 	)
 	if st := t.hot[query]; st != nil {
-		res, err = t.StmtContext(ctx, st).ExecContext(ctx, args...)
+		res, err = t.StmtContext(ctx, st).ExecContext(ctx, args...) //nolint:sqlclosecheck // is closed with the transaction
 	} else {
 		res, err = t.ExecContext(ctx, query, args...)
 	}
@@ -155,7 +155,7 @@ func (t *txn) exec(ctx context.Context, query string, args ...any) error {
 
 func (t *txn) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	if st := t.hot[query]; st != nil {
-		return t.StmtContext(ctx, st).QueryRowContext(ctx, args...)
+		return t.StmtContext(ctx, st).QueryRowContext(ctx, args...) //nolint:sqlclosecheck // is closed with the transaction
 	}
 	return t.QueryRowContext(ctx, query, args...)
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -51,31 +52,36 @@ func (c *clock) Now() time.Time {
 
 var epoch = time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 
-func sqliteURL(t testing.TB) string {
-	return "sqlite:" + filepath.Join(t.TempDir(), "a folder", "records#1?.db")
+func sqliteURL(tb testing.TB) string {
+	tb.Helper()
+	return "sqlite:" + filepath.Join(tb.TempDir(), "a folder", "records#1?.db")
 }
 
-func open(t testing.TB, url string) *store.Store {
+func open(tb testing.TB, url string) *store.Store {
+	tb.Helper()
 	st, err := store.Open(context.Background(), url, store.Options{Now: (&clock{now: epoch}).Now, Timeout: time.Minute})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, st.Close()) })
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, st.Close()) })
 	return st
 }
 
 // onBoth runs a test against an empty database of each engine.
 func onBoth(t *testing.T, test func(t *testing.T, st *store.Store)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, open(t, sqliteURL(t))) })
 	t.Run("postgres", func(t *testing.T) { test(t, open(t, storetest.PostgresURL(t))) })
 }
 
-func ctxOf(t testing.TB) context.Context {
+func ctxOf(tb testing.TB) context.Context {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	t.Cleanup(cancel)
+	tb.Cleanup(cancel)
 	return ctx
 }
 
 // places stores a station with two bins and a camera.
 func places(t *testing.T, st *store.Store) {
+	t.Helper()
 	ctx := ctxOf(t)
 	require.NoError(t, st.CreateStation(ctx, &station.Station{ID: "north", Name: "北门", RegionPath: "/xihu/beishan", TimeZone: "Asia/Shanghai"}))
 	for _, id := range []string{"blue", "green"} {
@@ -100,18 +106,19 @@ func newInspection() *inspection.Inspection {
 		Categories: map[string]float64{"hazardous": 0.3, "recyclable": 0.7}, Classes: []models.ClassProbability{{Class: "battery", Probability: 0.9}},
 		Accepts: []string{"recyclable"}, ModelVersion: "m1", TaxonomyVersion: "t1", RuleVersion: "r1",
 		Evidence: []inspection.Evidence{
-			{Ordinal: 0, Key: "evidence/" + fmt.Sprint(nth) + "/0.jpg", SHA256: "aa", Bytes: 50_000, Width: 400, Height: 300,
+			{Ordinal: 0, Key: "evidence/" + strconv.Itoa(nth) + "/0.jpg", SHA256: "aa", Bytes: 50_000, Width: 400, Height: 300,
 				Item: &inspection.Box{MinX: 1, MinY: 2, MaxX: 30, MaxY: 40}, ExpiresAt: at.Add(24 * time.Hour)},
-			{Ordinal: 1, Key: "evidence/" + fmt.Sprint(nth) + "/1.jpg", SHA256: "bb", Bytes: 40_000, Width: 400, Height: 300},
+			{Ordinal: 1, Key: "evidence/" + strconv.Itoa(nth) + "/1.jpg", SHA256: "bb", Bytes: 40_000, Width: 400, Height: 300},
 		},
 		Sampled: nth%2 == 0,
 	}
 }
 
-func save(t testing.TB, st *store.Store, i *inspection.Inspection) {
-	created, err := st.SaveInspection(ctxOf(t), i)
-	require.NoError(t, err)
-	require.True(t, created)
+func save(tb testing.TB, st *store.Store, i *inspection.Inspection) {
+	tb.Helper()
+	created, err := st.SaveInspection(ctxOf(tb), i)
+	require.NoError(tb, err)
+	require.True(tb, created)
 }
 
 func TestPlaces(t *testing.T) { onBoth(t, testPlaces) }

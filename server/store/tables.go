@@ -13,7 +13,7 @@ type kind int
 const (
 	text kind = iota
 	integer
-	real
+	float
 	boolean
 )
 
@@ -43,7 +43,7 @@ var tables = []table{
 		integer, "created_at", "updated_at")},
 	{name: "counters", key: "name", columns: columns(text, "name", integer, "value"), seeded: true},
 	{name: "inspections", key: "seq", columns: columns(integer, "seq", text, "id", "station_id", "bin_id", "camera_id", "source",
-		integer, "captured_at", "received_at", "decided_at", text, "verdict", "reason", "category", "item_class", real, "confidence",
+		integer, "captured_at", "received_at", "decided_at", text, "verdict", "reason", "category", "item_class", float, "confidence",
 		text, "categories", "classes", "accepts", "model_version", "taxonomy_version", "rule_version", boolean, "sampled", integer, "reviews")},
 	{name: "evidence", key: "inspection_id, ordinal", columns: columns(text, "inspection_id", integer, "ordinal", text, "object_key", "sha256",
 		integer, "bytes", "width", "height", text, "item", integer, "expires_at", "deleted_at")},
@@ -86,7 +86,7 @@ func newRow(cols []column) *row {
 			r.dest[n] = new(sql.NullString)
 		case integer:
 			r.dest[n] = new(sql.NullInt64)
-		case real:
+		case float:
 			r.dest[n] = new(sql.NullFloat64)
 		case boolean:
 			r.dest[n] = new(sql.NullBool)

@@ -178,7 +178,8 @@ func parseJPEG(data []byte, lim Limits) (*jpegLayout, error) {
 	if len(l.scanEnds) == 0 {
 		return nil, refuse(ReasonCorrupt, "a JPEG file without samples")
 	}
-	return l, l.plausible()
+	err := l.plausible()
+	return l, err
 }
 
 // add takes up one segment.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -160,7 +161,7 @@ func TestTruncated(t *testing.T) {
 	}
 	for name, data := range files {
 		t.Run(name, func(t *testing.T) {
-			for n := range len(data) {
+			for n := range data {
 				_, _, err := Decode(data[:n], Limits{}, Options{})
 				requireReason(t, err, ReasonTruncated, ReasonCorrupt, ReasonEmpty, ReasonUnsupported)
 				if n > 8 {
@@ -214,7 +215,7 @@ func TestRandom(t *testing.T) {
 			}
 			copy(data, seeds[i%3][:10])
 		} else {
-			data = append(data, seeds[i%3]...)
+			data = slices.Clone(seeds[i%3])
 			for range 1 + rng.IntN(8) {
 				data[rng.IntN(len(data))] = byte(rng.Uint32())
 			}

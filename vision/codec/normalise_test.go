@@ -70,7 +70,7 @@ func TestExifOrientation(t *testing.T) {
 		}
 	}
 	good := exifWith(6, binary.BigEndian, "note")[4:]
-	for n := range len(good) {
+	for n := range good {
 		assert.Contains(t, []int{0, 6}, exifOrientation(good[:n]))
 	}
 	for _, o := range []int{0, 9, 65535} {
@@ -134,7 +134,7 @@ func TestNormaliseTurnsScalesAndConverts(t *testing.T) {
 		{"turned and scaled", turned(8), 100, Orient(scene(100, 60), 8)},
 		{"png", png, 0, src},
 		{"png scaled", png, 200, scene(200, 120)},
-		{"png turned", append([]byte(png[:33:33]), append(chunk("eXIf", exifWith(3, binary.LittleEndian, "")[10:]), png[33:]...)...), 0, Orient(src, 3)},
+		{"png turned", append(png[:33:33], append(chunk("eXIf", exifWith(3, binary.LittleEndian, "")[10:]), png[33:]...)...), 0, Orient(src, 3)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, w, h, err := Normalise(c.data, Limits{}, c.maxSide, 95)

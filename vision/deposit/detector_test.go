@@ -216,7 +216,7 @@ func TestLight(t *testing.T) {
 				ramp(s, 300*time.Millisecond, 1.2, 1)
 			}
 		},
-		"uneven lamp": func(s *scene) { s.light = func(x, y int) float64 { return 1 + 0.6*float64(x)/640 } },
+		"uneven lamp": func(s *scene) { s.light = func(x, _ int) float64 { return 1 + 0.6*float64(x)/640 } },
 		"soft shadow": func(s *scene) {
 			s.light = func(x, y int) float64 {
 				d := float64((x-170)*(x-170)+(y-180)*(y-180)) / 9000

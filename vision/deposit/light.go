@@ -78,7 +78,7 @@ func (e *gainEstimate) median(least int) (gain, bool) {
 			return unity, false
 		}
 		seen, half := 0, e.count[c]/2
-		for i, n := range e.bins[c] {
+		for i, n := range e.bins[c][:] {
 			if seen+n > half {
 				g[c] = (float64(i) - 0.5 + (float64(half-seen)+0.5)/float64(n)) * ratioRange / ratioBins
 				break

@@ -127,6 +127,7 @@ func (g *region) observe(f Frame, step time.Duration, light gain) *Event {
 	g.measureNoise()
 	var e *Event
 	switch g.phase {
+	case Learning: // has returned above
 	case Idle:
 		if g.present() {
 			g.enter(Moving, f.Time)

@@ -15,18 +15,17 @@ import (
 // scene is a synthetic camera: a textured wall, things laid over it, light,
 // and sensor noise, at a fixed frame rate on a virtual clock.
 type scene struct {
-	t       *testing.T
-	d       *Detector
-	rng     *rand.Rand
-	wall    *vision.Image
-	noise   float64
-	light   func(x, y int) float64
-	things  []patch
-	seq     uint64
-	at      time.Time
-	every   time.Duration
-	events  []Event
-	decided []time.Time
+	t      *testing.T
+	d      *Detector
+	rng    *rand.Rand
+	wall   *vision.Image
+	noise  float64
+	light  func(x, y int) float64
+	things []patch
+	seq    uint64
+	at     time.Time
+	every  time.Duration
+	events []Event
 }
 
 // patch is a flat or striped thing at a place.
@@ -47,6 +46,7 @@ var right = vision.Polygon{{X: 0.55, Y: 0.2}, {X: 0.9, Y: 0.2}, {X: 0.9, Y: 0.8}
 const shrink = 2
 
 func newScene(t *testing.T, change ...func(*Config)) *scene {
+	t.Helper()
 	cfg := DefaultConfig()
 	for _, c := range change {
 		c(&cfg)
@@ -145,9 +145,7 @@ func (s *scene) show(d time.Duration, things ...patch) {
 }
 
 func (s *scene) observe() {
-	for _, e := range s.d.Observe(s.frame()) {
-		s.events = append(s.events, e)
-	}
+	s.events = append(s.events, s.d.Observe(s.frame())...)
 }
 
 // slide moves a patch evenly by the given offset; others stay.

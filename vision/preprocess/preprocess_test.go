@@ -259,7 +259,10 @@ func TestConcurrentApply(t *testing.T) {
 		wg.Go(func() {
 			got := make([]float32, s.Len())
 			for range 50 {
-				assert.NoError(t, s.Apply(img, image.Rectangle{}, got))
+				if err := s.Apply(img, image.Rectangle{}, got); err != nil {
+					t.Error(err)
+					return
+				}
 				assert.Equal(t, want, got)
 			}
 		})

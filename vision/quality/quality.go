@@ -21,9 +21,10 @@ const (
 	// size for all, the same picture would be "sharper" the fewer pixels show
 	// it, and figures of two cameras could not be compared.
 	Side = 192
-	// Black and White are the luma (0 to 255) up to and from which a pixel
-	// counts as clipped.
-	Black, White = 5, 250
+	// Black is the luma (0 to 255) up to which a pixel counts as clipped.
+	Black = 5
+	// White is the luma from which a pixel counts as clipped.
+	White = 250
 )
 
 // Quality is what was measured.

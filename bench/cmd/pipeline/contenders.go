@@ -76,7 +76,8 @@ func open(ctx context.Context, s settings, folder *models.Folder, jpegs [][]byte
 	if c.service, err = startService(ctx, s.binary, filepath.Join(scratch, "service")); err != nil {
 		return c, err
 	}
-	return c, c.choosePeer(ctx, s, scratch)
+	err = c.choosePeer(ctx, s, scratch)
+	return c, err
 }
 
 func newPool(ctx context.Context, folder *models.Folder, maxBatch int) (*models.Pool, error) {
@@ -154,7 +155,7 @@ func (c *contenders) repeat(ctx context.Context, n int, span time.Duration, do f
 		})
 	}
 	workers.Wait()
-	return sample{images: int(next.Load()), wall: time.Since(begin)}, errors.Join(append(errs, ctx.Err())...)
+	return sample{images: int(next.Load()), wall: time.Since(begin)}, errors.Join(errors.Join(errs...), ctx.Err())
 }
 
 // measureLimit uses every core and nothing else.

@@ -40,8 +40,9 @@ func main() {
 	flag.StringVar(&s.out, "out", "bench/out/pipeline.json", "where the figures go")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	if err := run(ctx, s, os.Stdout); err != nil {
+	err := run(ctx, s, os.Stdout)
+	cancel()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

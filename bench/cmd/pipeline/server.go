@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -107,7 +108,7 @@ func startPeer(ctx context.Context, script, data string, threads int) (*server, 
 	if err := os.MkdirAll(data, 0o755); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "node", script, "models/base", data, fmt.Sprint(threads))
+	cmd := exec.CommandContext(ctx, "node", script, "models/base", data, strconv.Itoa(threads))
 	cmd.Stderr = os.Stderr
 	s, err := launch(ctx, cmd, cmd.StdoutPipe, regexp.MustCompile(`^(http://\S+)`))
 	if err != nil {
@@ -144,7 +145,7 @@ func (s *server) send(ctx context.Context, path, contentType string, body []byte
 		return err
 	}
 	answer, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err = errors.Join(err, res.Body.Close()); err != nil {
+	if err := errors.Join(err, res.Body.Close()); err != nil {
 		return err
 	}
 	if res.StatusCode != http.StatusCreated {

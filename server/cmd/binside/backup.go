@@ -49,7 +49,7 @@ func writeBackup(ctx context.Context, st *store.Store, path string) (info store.
 		}
 	}()
 	info, err = st.Backup(ctx, f)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return info, err
 	}
 	return info, os.Rename(f.Name(), path)

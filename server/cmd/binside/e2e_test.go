@@ -62,7 +62,7 @@ func startService(t *testing.T, cfg config.Config) *service {
 	t.Helper()
 	s, err := start(t.Context(), cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.stop()) })
+	t.Cleanup(func() { require.NoError(t, s.stop(t.Context())) })
 	return s
 }
 
@@ -210,7 +210,7 @@ func TestDemonstrationStartsAgain(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, cam.Enabled)
 		addresses[cam.URL] = true
-		require.NoError(t, s.stop())
+		require.NoError(t, s.stop(t.Context()))
 	}
 	require.Len(t, addresses, 2)
 }
@@ -317,7 +317,7 @@ func TestKilledServiceLosesNothing(t *testing.T) {
 	s := startService(t, cfg)
 	c := s.client(t, auth.Admin)
 	c.makeStation("gate")
-	require.NoError(t, s.stop())
+	require.NoError(t, s.stop(t.Context()))
 
 	picture := testPicture(t)
 	acknowledged := make(map[string]int) // deposit id → how often

@@ -33,7 +33,7 @@ The service may be running.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withStore(cmd, &set, func(ctx context.Context, cfg config.Config, st *store.Store) error {
 				log := newLogger(cmd.ErrOrStderr(), cfg.Log)
-				objects, err := openObjects(cfg, log, nil)
+				objects, err := openObjects(cfg, log, nil) //nolint:contextcheck // the spool uploads until it is closed, not until ctx ends
 				if err != nil {
 					return err
 				}
@@ -54,7 +54,7 @@ func export(ctx context.Context, w io.Writer, log *slog.Logger, dir string, st *
 		return err
 	}
 	report, err := datasets.Export(ctx, target, samples(ctx, st, objects))
-	if err = errors.Join(err, target.Close()); err != nil {
+	if err := errors.Join(err, target.Close()); err != nil {
 		return err
 	}
 	for _, r := range report.Refused {

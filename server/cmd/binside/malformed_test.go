@@ -21,7 +21,7 @@ func TestMalformedPushes(t *testing.T) {
 	setUp := startService(t, cfg)
 	c := setUp.client(t, auth.Admin)
 	c.makeStation("gate")
-	require.NoError(t, setUp.stop())
+	require.NoError(t, setUp.stop(t.Context()))
 	p := startProcess(t, cfg.DataDir)
 	c.base = p.url
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"runtime/debug"
 	"time"
@@ -78,7 +77,7 @@ func (s *service) wait(ctx context.Context) error {
 		s.log.Error("the listener failed", "error", err)
 		s.served <- err // stop reports it
 	}
-	if err := s.stop(); err != nil {
+	if err := s.stop(ctx); err != nil {
 		return err
 	}
 	s.log.Info("stopped; everything acknowledged is on disk")
@@ -93,7 +92,7 @@ func (s *service) greet(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s.log.Info("serving", slog.String("url", s.url()))
+	s.log.Info("serving", "url", s.url())
 	if !first && !s.cfg.Demo.Enabled {
 		_, err = fmt.Fprintf(w, "\n  binside is running at %s\n  (a new one-time link: binside token link)\n\n", s.url())
 		return err

@@ -81,7 +81,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *service
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.stop())
+			err = errors.Join(err, s.stop(ctx))
 		}
 	}()
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
@@ -97,9 +97,10 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *service
 	return s, nil
 }
 
-// stop undoes start; it is safe to call after a failed start, and once.
-func (s *service) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
+// stop undoes start; it is safe to call after a failed start, and once. It has
+// its full time where ctx has ended already.
+func (s *service) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.DrainTimeout)
 	defer cancel()
 	var errs []error
 	for i := len(s.closers) - 1; i >= 0; i-- {
@@ -125,7 +126,7 @@ func (s *service) openRecords(ctx context.Context) (err error) {
 }
 
 func (s *service) openObjects(context.Context) (err error) {
-	s.objects, err = openObjects(s.cfg, s.log, s.registry)
+	s.objects, err = openObjects(s.cfg, s.log, s.registry) //nolint:contextcheck // the spool uploads until it is closed, not until ctx ends
 	if err != nil {
 		return fmt.Errorf("object store: %w", err)
 	}
@@ -245,6 +246,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	if s.demo != nil {
 		deps.Demonstration = s.demo
 	}
+	//nolint:contextcheck // every request brings a context of its own
 	s.api, err = api.New(deps, api.Config{
 		Version: version, MaxBody: int(s.cfg.HTTP.MaxBody), Limits: s.limits(), ReadTimeout: s.cfg.HTTP.ReadTimeout,
 		TLSCert: s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),

@@ -20,16 +20,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func newLocal(t testing.TB) *object.Local {
-	l, err := object.NewLocal(filepath.Join(t.TempDir(), "objects"), objecttest.Limit)
-	require.NoError(t, err)
+func newLocal(tb testing.TB) *object.Local {
+	tb.Helper()
+	l, err := object.NewLocal(filepath.Join(tb.TempDir(), "objects"), objecttest.Limit)
+	require.NoError(tb, err)
 	return l
 }
 
 // newS3 opens a bucket of its own that does not exist yet.
-func newS3(t testing.TB, m *objecttest.MinIO, prefix string) *object.S3 {
+func newS3(tb testing.TB, m *objecttest.MinIO, prefix string) *object.S3 {
+	tb.Helper()
 	s, err := object.NewS3(s3Config(m, prefix))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return s
 }
 
@@ -43,41 +45,46 @@ func s3Config(m *objecttest.MinIO, prefix string) object.S3Config {
 	}
 }
 
-func newSpool(t testing.TB, next object.Store) *object.Spool {
+func newSpool(tb testing.TB, next object.Store) *object.Spool {
+	tb.Helper()
 	s, err := object.NewSpool(next, object.SpoolOptions{
-		Dir: filepath.Join(t.TempDir(), "spool"), MaxObjectBytes: objecttest.Limit, MinBackoff: 5 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
+		Dir: filepath.Join(tb.TempDir(), "spool"), MaxObjectBytes: objecttest.Limit, MinBackoff: 5 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return s
 }
 
 func TestContract(t *testing.T) {
 	t.Run("local", func(t *testing.T) {
-		objecttest.Run(t, func(t *testing.T) object.Store { return newLocal(t) })
+		objecttest.Run(t, func(t *testing.T) object.Store { t.Helper(); return newLocal(t) })
 	})
 	t.Run("spool over local", func(t *testing.T) {
-		objecttest.Run(t, func(t *testing.T) object.Store { return newSpool(t, newLocal(t)) })
+		objecttest.Run(t, func(t *testing.T) object.Store { t.Helper(); return newSpool(t, newLocal(t)) })
 	})
 	t.Run("spool that cannot upload", func(t *testing.T) {
-		objecttest.Run(t, func(t *testing.T) object.Store { return newSpool(t, &flaky{Store: newLocal(t), down: true}) })
+		objecttest.Run(t, func(t *testing.T) object.Store {
+			t.Helper()
+			return newSpool(t, &flaky{Store: newLocal(t), down: true})
+		})
 	})
 	t.Run("s3", func(t *testing.T) {
 		m := objecttest.NewMinIO(t)
-		objecttest.Run(t, func(t *testing.T) object.Store { return newS3(t, m, "") })
+		objecttest.Run(t, func(t *testing.T) object.Store { t.Helper(); return newS3(t, m, "") })
 	})
 	t.Run("s3 with a prefix", func(t *testing.T) {
 		m := objecttest.NewMinIO(t)
-		objecttest.Run(t, func(t *testing.T) object.Store { return newS3(t, m, "/site/one") })
+		objecttest.Run(t, func(t *testing.T) object.Store { t.Helper(); return newS3(t, m, "/site/one") })
 	})
 	t.Run("spool over s3", func(t *testing.T) {
 		m := objecttest.NewMinIO(t)
-		objecttest.Run(t, func(t *testing.T) object.Store { return newSpool(t, newS3(t, m, "")) })
+		objecttest.Run(t, func(t *testing.T) object.Store { t.Helper(); return newSpool(t, newS3(t, m, "")) })
 	})
 }
 
-func ctxOf(t testing.TB) context.Context {
+func ctxOf(tb testing.TB) context.Context {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	t.Cleanup(cancel)
+	tb.Cleanup(cancel)
 	return ctx
 }
 

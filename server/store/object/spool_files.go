@@ -131,8 +131,8 @@ func (s *Spool) adopt(name string) error {
 	in := bufio.NewReaderSize(f, maxHead)
 	head, err := readHead(in)
 	info, statErr := f.Stat()
-	if closeErr := f.Close(); errors.Join(statErr, closeErr) != nil {
-		return errors.Join(statErr, closeErr)
+	if err := errors.Join(statErr, f.Close()); err != nil {
+		return err
 	}
 	if err != nil || fileName(head.Key) != name || info.Size() <= head.Size {
 		return s.setAside(name, err)

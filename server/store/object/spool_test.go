@@ -329,13 +329,14 @@ func BenchmarkPut50KB(b *testing.B) {
 			}
 		})
 	}
-	run("local", func(b *testing.B) object.Store { return newLocal(b) })
+	run("local", func(b *testing.B) object.Store { b.Helper(); return newLocal(b) })
 	run("spool", func(b *testing.B) object.Store {
+		b.Helper()
 		g := &gate{Store: newLocal(b)}
 		g.shut.Store(true)
 		s, err := object.NewSpool(g, options(b.TempDir()))
 		require.NoError(b, err)
 		return s
 	})
-	run("s3", func(b *testing.B) object.Store { return newS3(b, objecttest.NewMinIO(b), "") })
+	run("s3", func(b *testing.B) object.Store { b.Helper(); return newS3(b, objecttest.NewMinIO(b), "") })
 }

@@ -176,8 +176,7 @@ func (s *Spool) backoff(n int) time.Duration {
 	if d <= 0 || d > s.opts.MaxBackoff {
 		d = s.opts.MaxBackoff
 	}
-	// Jitter needs no secrecy.
-	return d/2 + rand.N(d/2+1) //nolint:gosec
+	return d/2 + rand.N(d/2+1) //nolint:gosec // a pause is no secret
 }
 
 // probe asks an idle store now and then whether it answers, so that readiness

@@ -26,6 +26,7 @@ const Limit = 1 << 20
 // Run holds a store to the contract. open returns an empty store whose limit
 // is Limit; it is closed by Run.
 func Run(t *testing.T, open func(t *testing.T) object.Store) {
+	t.Helper()
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, object.Store)
@@ -48,12 +49,14 @@ func Run(t *testing.T, open func(t *testing.T) object.Store) {
 }
 
 func background(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 func random(t *testing.T, n int) []byte {
+	t.Helper()
 	data := make([]byte, n)
 	_, err := rand.Read(data)
 	require.NoError(t, err)
