@@ -26,6 +26,10 @@ type sample struct {
 	cpu time.Duration
 }
 
+func (s sample) plus(t sample) sample {
+	return sample{images: s.images + t.images, wall: s.wall + t.wall, cpu: s.cpu + t.cpu}
+}
+
 func (s sample) perSecond() float64 { return float64(s.images) / s.wall.Seconds() }
 
 func (s sample) cpuPerImage() float64 { return s.cpu.Seconds() / float64(s.images) }
@@ -97,10 +101,10 @@ func (c *contenders) choosePeer(ctx context.Context, s settings, scratch string)
 		if err != nil {
 			return err
 		}
-		if _, err := c.push(ctx, peer, s.span/4); err != nil { // warm-up
+		if _, err := c.push(ctx, peer, c.clients, s.span/4); err != nil { // warm-up
 			return errors.Join(err, peer.stop())
 		}
-		found, err := c.push(ctx, peer, s.span)
+		found, err := c.push(ctx, peer, c.clients, s.span)
 		if err != nil {
 			return errors.Join(err, peer.stop())
 		}
@@ -181,17 +185,19 @@ func (c *contenders) pipeline(ctx context.Context, pool *models.Pool, callers in
 			return err
 		}
 		_, err = pool.Classify(ctx, []models.View{{Image: img}})
+		codec.Recycle(img)
 		return err
 	})
 }
 
-// push sends the pictures to a server and waits for each answer.
-func (c *contenders) push(ctx context.Context, to *server, span time.Duration) (sample, error) {
+// push sends the pictures to a server from a number of clients, each of which
+// waits for its answer before the next.
+func (c *contenders) push(ctx context.Context, to *server, clients int, span time.Duration) (sample, error) {
 	before, err := to.cpu()
 	if err != nil {
 		return sample{}, err
 	}
-	s, err := c.repeat(ctx, c.clients, span, func(worker, i int) error { return to.post(ctx, worker, c.jpegs[i]) })
+	s, err := c.repeat(ctx, clients, span, func(worker, i int) error { return to.post(ctx, worker, c.jpegs[i]) })
 	if err != nil {
 		return s, err
 	}
@@ -200,18 +206,28 @@ func (c *contenders) push(ctx context.Context, to *server, span time.Duration) (
 	return s, err
 }
 
-// round measures everything once.
+// round measures everything once. The limit is measured around what it is
+// compared with, for other machines' load comes and goes on shared ones.
 func (c *contenders) round(ctx context.Context, span time.Duration) (r round, err error) {
 	cores := len(c.limits)
+	atLimit := func(into *sample) func() (sample, error) {
+		return func() (sample, error) {
+			s, err := c.measureLimit(ctx, span/2)
+			return into.plus(s), err
+		}
+	}
 	for _, step := range []struct {
 		into    *sample
 		measure func() (sample, error)
 	}{
-		{&r.limit, func() (sample, error) { return c.measureLimit(ctx, span) }},
+		{&r.limit, atLimit(&r.limit)},
 		{&r.pipeline, func() (sample, error) { return c.pipeline(ctx, c.single, 2*cores, span) }},
 		{&r.batched, func() (sample, error) { return c.pipeline(ctx, c.batched, batch+2*cores, span) }},
-		{&r.push, func() (sample, error) { return c.push(ctx, c.service, span) }},
-		{&r.node, func() (sample, error) { return c.push(ctx, c.peer, span) }},
+		{&r.limit, atLimit(&r.limit)},
+		{&r.push, func() (sample, error) { return c.push(ctx, c.service, cores, span) }},
+		{&r.limit, atLimit(&r.limit)},
+		{&r.crowded, func() (sample, error) { return c.push(ctx, c.service, c.clients, span) }},
+		{&r.node, func() (sample, error) { return c.push(ctx, c.peer, c.clients, span) }},
 	} {
 		if *step.into, err = step.measure(); err != nil {
 			return r, err

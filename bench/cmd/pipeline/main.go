@@ -2,7 +2,7 @@
 // pipeline in process, the push path of a running service, and a Node server
 // that does the same work, in turn, and prints the ratios with their spread.
 //
-//	go run ./bench/cmd/pipeline [-runs 7] [-span 4s] [-clients 8]
+//	go run ./bench/cmd/pipeline [-runs 21] [-span 1500ms] [-clients 8]
 //
 // bin/binside must be built and bench/peers/node installed: `make bench` does
 // both. The figures go to bench/out/pipeline.json.
@@ -31,8 +31,8 @@ type settings struct {
 
 func main() {
 	var s settings
-	flag.IntVar(&s.runs, "runs", 7, "rounds; every round measures everything once")
-	flag.DurationVar(&s.span, "span", 4*time.Second, "how long each measurement takes")
+	flag.IntVar(&s.runs, "runs", 21, "rounds; every round measures everything once")
+	flag.DurationVar(&s.span, "span", 1500*time.Millisecond, "how long each measurement takes")
 	flag.IntVar(&s.images, "images", 48, "different 720p JPEGs")
 	flag.IntVar(&s.clients, "clients", 8, "concurrent clients of a server")
 	flag.StringVar(&s.binary, "binside", "bin/binside", "the program")
@@ -83,7 +83,7 @@ func run(ctx context.Context, s settings, w io.Writer) (err error) {
 		say("%s", r)
 	}
 	f := figuresOf(rounds)
-	f.NodeThreads = c.peerThreads
+	f.NodeThreads, f.Clients = c.peerThreads, c.clients
 	if err := os.MkdirAll(filepath.Dir(s.out), 0o755); err != nil {
 		return err
 	}
