@@ -144,14 +144,28 @@ func (r *run) one(take context.Context, msg jetstream.Msg) {
 	defer r.untrack(msg)
 	meta, err := msg.Metadata()
 	if err != nil {
-		r.bury(take, msg, 0, "", fmt.Errorf("no metadata: %w", err))
+		r.bury(take, msg, msg.Data(), 0, "", fmt.Errorf("no metadata: %w", err))
 		return
 	}
 	attempt := int(min(meta.NumDelivered, 1<<30))
-	d, err := Decode(msg.Data())
-	if err != nil {
-		r.bury(take, msg, attempt, msg.Headers().Get(jetstream.MsgIDHeader), err)
-		return
+	id := msg.Headers().Get(jetstream.MsgIDHeader)
+	d, known := r.q.recent.take(id)
+	if !known {
+		data, err := r.read(msg, meta.Sequence.Stream)
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			_ = msg.Ack() // it is over for this deposit: another has answered, or its time has run out
+			return
+		case err != nil:
+			delay := redeliveryDelay(r.q.cfg.RedeliveryDelay, attempt)
+			r.q.cfg.Logger.Warn("queue: a deposit cannot be read now", "deposit", id, "again_in", delay, "error", err)
+			_ = msg.NakWithDelay(delay)
+			return
+		}
+		if d, err = Decode(data); err != nil {
+			r.bury(take, msg, data, attempt, id, err)
+			return
+		}
 	}
 	if attempt > 1 {
 		r.q.metrics.redelivered.Inc()
@@ -159,10 +173,24 @@ func (r *run) one(take context.Context, msg jetstream.Msg) {
 		r.q.metrics.waitSeconds.Observe(time.Since(meta.Timestamp).Seconds())
 	}
 	if limit := crashFactor * r.q.cfg.MaxAttempts; attempt > limit {
-		r.bury(take, msg, attempt, d.ID, fmt.Errorf("handed out %d times without an answer", attempt-1))
+		r.buryDeposit(take, msg, d, attempt, fmt.Errorf("handed out %d times without an answer", attempt-1))
 		return
 	}
-	r.settle(take, msg, d.ID, attempt, r.try(take, d, attempt))
+	r.settle(take, msg, d, attempt, r.try(take, d, attempt))
+}
+
+// read returns what a message holds, from the stream where it came without.
+func (r *run) read(msg jetstream.Msg, seq uint64) ([]byte, error) {
+	if data := msg.Data(); len(data) > 0 {
+		return data, nil
+	}
+	ctx, cancel := context.WithTimeout(r.work, apiTimeout)
+	defer cancel()
+	stored, err := r.q.stream.GetMsg(ctx, seq)
+	if err != nil {
+		return nil, err
+	}
+	return stored.Data, nil
 }
 
 // try calls the handler, again and again where the fault is not the deposit's,
@@ -194,13 +222,13 @@ func (r *run) call(d inspection.Deposit, attempt int) (err error) {
 }
 
 // settle answers the server by the handler's result.
-func (r *run) settle(take context.Context, msg jetstream.Msg, id string, attempt int, err error) {
+func (r *run) settle(take context.Context, msg jetstream.Msg, d inspection.Deposit, attempt int, err error) {
 	outcome := "done"
 	switch {
 	case err == nil:
 		err = msg.Ack()
 	case isPermanent(err), !IsRetry(err) && r.work.Err() == nil && attempt >= r.q.cfg.MaxAttempts:
-		r.bury(take, msg, attempt, id, err)
+		r.buryDeposit(take, msg, d, attempt, err)
 		return
 	case IsRetry(err), r.work.Err() != nil:
 		// Stopped in mid-work: whoever comes next may have it at once.
@@ -208,13 +236,13 @@ func (r *run) settle(take context.Context, msg jetstream.Msg, id string, attempt
 	default:
 		outcome = "failed"
 		delay := redeliveryDelay(r.q.cfg.RedeliveryDelay, attempt)
-		r.q.cfg.Logger.Warn("queue: deposit failed", "deposit", id, "attempt", attempt, "again_in", delay, "error", err)
+		r.q.cfg.Logger.Warn("queue: deposit failed", "deposit", d.ID, "attempt", attempt, "again_in", delay, "error", err)
 		err = msg.NakWithDelay(delay)
 	}
 	r.q.metrics.handled.WithLabelValues(outcome).Inc()
 	if err != nil {
 		// The deposit is handed out again after AckWait; nothing is lost.
-		r.q.cfg.Logger.Warn("queue: answer was not sent", "deposit", id, "outcome", outcome, "error", err)
+		r.q.cfg.Logger.Warn("queue: answer was not sent", "deposit", d.ID, "outcome", outcome, "error", err)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/binside/binside/server/inspection"
 )
 
 // Headers of a dead letter.
@@ -26,12 +28,12 @@ const maxReason = 512
 // that order: a crash in between makes it a dead letter twice, never none.
 // Where the dead letters cannot be reached the message stays on the queue. It
 // is done even when taking has ended meanwhile.
-func (r *run) bury(ctx context.Context, msg jetstream.Msg, attempt int, id string, reason error) {
+func (r *run) bury(ctx context.Context, msg jetstream.Msg, data []byte, attempt int, id string, reason error) {
 	log := r.q.cfg.Logger.With("deposit", id, "attempt", attempt, "reason", reason)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.q.cfg.PublishTimeout)
 	defer cancel()
 	letter := nats.NewMsg(subjectDead)
-	letter.Data = msg.Data()
+	letter.Data = data
 	letter.Header.Set(headerReason, headerText(reason.Error()))
 	letter.Header.Set(headerAttempts, strconv.Itoa(attempt))
 	letter.Header.Set(headerDeposit, headerText(id))
@@ -45,6 +47,15 @@ func (r *run) bury(ctx context.Context, msg jetstream.Msg, attempt int, id strin
 	if err := msg.TermWithReason("binside: dead letter"); err != nil {
 		log.Warn("queue: answer was not sent", "error", err)
 	}
+}
+
+// buryDeposit is bury for a deposit that could be read.
+func (r *run) buryDeposit(ctx context.Context, msg jetstream.Msg, d inspection.Deposit, attempt int, reason error) {
+	data, err := Encode(d)
+	if err != nil { // it was decoded from such data
+		reason = errors.Join(reason, err)
+	}
+	r.bury(ctx, msg, data, attempt, d.ID, reason)
 }
 
 // headerText makes a text fit for a header line.

@@ -48,6 +48,7 @@ type Queue struct {
 	stream   jetstream.Stream
 	dead     jetstream.Stream
 	consumer jetstream.Consumer
+	recent   *recent
 	metrics  *metrics
 
 	closing   chan struct{} // closed by Close; ends Consume
@@ -64,7 +65,7 @@ func Open(ctx context.Context, cfg Config) (*Queue, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	q := &Queue{cfg: cfg, closing: make(chan struct{}), connDone: make(chan struct{}), metrics: newMetrics()}
+	q := &Queue{cfg: cfg, closing: make(chan struct{}), connDone: make(chan struct{}), recent: newRecent(), metrics: newMetrics()}
 	if cfg.URL == "" {
 		e, err := startEmbedded(cfg)
 		if err != nil {
@@ -100,6 +101,7 @@ func (q *Queue) open(ctx context.Context) error {
 		Description: "binside: deposits that wait for the models",
 		Retention:   jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
 		MaxBytes: maxBytes, MaxAge: q.cfg.MaxAge, Duplicates: q.duplicates(), Replicas: q.cfg.Replicas,
+		AllowDirect: true,
 	}); err != nil {
 		return fmt.Errorf("queue: stream %s: %w", StreamDeposits, err)
 	}
@@ -116,6 +118,9 @@ func (q *Queue) open(ctx context.Context) error {
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.cfg.AckWait,
 		// Giving up is ours: JetStream would drop silently.
 		MaxDeliver: -1, MaxAckPending: maxAckPending,
+		// What this process has published it still has, see recent. An
+		// external server's deposits are mostly other processes'.
+		HeadersOnly: q.embedded != nil,
 	}); err != nil {
 		return fmt.Errorf("queue: consumer: %w", err)
 	}
@@ -235,7 +240,8 @@ func redact(urls string) (string, error) {
 
 // Publish puts a deposit on the queue. When it returns nil the deposit is
 // stored, on the disk with the embedded server (see Config.NoSync); a deposit
-// whose ID is there already is stored once. Errors: ErrFull, ErrTooLarge,
+// whose ID is there already is stored once. The pictures' bytes may be handed to
+// Consume's handler as they are: they must not be changed. Errors: ErrFull, ErrTooLarge,
 // ErrUnavailable, ErrClosed, and ctx's.
 func (q *Queue) Publish(ctx context.Context, d inspection.Deposit) error {
 	start := time.Now()
@@ -264,8 +270,14 @@ func (q *Queue) publish(ctx context.Context, d inspection.Deposit) error {
 	}
 	wait, cancel := context.WithTimeout(ctx, q.cfg.PublishTimeout)
 	defer cancel()
+	if q.embedded != nil {
+		q.recent.put(d) // before: it may be handed out before we hear of it
+	}
 	_, err = q.js.PublishMsg(wait, &nats.Msg{Subject: subjectDeposits, Data: data},
 		jetstream.WithMsgID(d.ID), jetstream.WithExpectStream(StreamDeposits))
+	if err != nil {
+		q.recent.take(d.ID)
+	}
 	return publishError(ctx, err)
 }
 
