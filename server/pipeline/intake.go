@@ -79,9 +79,9 @@ type IntakeConfig struct {
 	// MaxSide is the longest side, in pixels, of what is queued and stored;
 	// larger images are scaled down (default 1600).
 	MaxSide int
-	// ModelWidth, ModelHeight are the model's input size in pixels: images
-	// are decoded at the smallest scale not below it (default 224 each).
-	ModelWidth, ModelHeight int
+	// MinSource is the model's, see MinSource: images are decoded at the
+	// smallest scale not below what it says.
+	MinSource MinSource
 	// ClaimTimeout bounds the question whether an idempotency key is new
 	// (default 5 s).
 	ClaimTimeout time.Duration
@@ -104,8 +104,8 @@ func NewIntake(cfg IntakeConfig, store IntakeStore, q Publisher, hub *notify.Hub
 	if cfg.MaxSide <= 0 {
 		cfg.MaxSide = 1600
 	}
-	if cfg.ModelWidth <= 0 || cfg.ModelHeight <= 0 {
-		cfg.ModelWidth, cfg.ModelHeight = 224, 224
+	if cfg.MinSource == nil {
+		cfg.MinSource = atLeast224
 	}
 	if cfg.ClaimTimeout <= 0 {
 		cfg.ClaimTimeout = 5 * time.Second
@@ -215,11 +215,10 @@ func (in *Intake) openOne(u Upload) (openedImage, error) {
 	if err != nil {
 		return openedImage{}, err
 	}
-	img, err := file.Decode(codec.Options{MinWidth: in.cfg.ModelWidth, MinHeight: in.cfg.ModelHeight})
+	img, err := upright(file, in.cfg.MinSource)
 	if err != nil {
 		return openedImage{}, err
 	}
-	img = codec.Orient(img, file.Orientation)
 	jpeg, width, height, err := file.Normalise(in.cfg.MaxSide, 0)
 	if err != nil {
 		return openedImage{}, err
@@ -231,6 +230,30 @@ func (in *Intake) openOne(u Upload) (openedImage, error) {
 	return openedImage{decoded: img, stored: inspection.Image{
 		JPEG: jpeg, Width: width, Height: height, Sharpness: q.Sharpness, Exposure: q.Exposure,
 	}}, nil
+}
+
+// Decode is what a pushed file is to the models: upright, and no larger than
+// they need it. Errors are codec.Decode's.
+func Decode(data []byte, lim codec.Limits, least MinSource) (*vision.Image, error) {
+	file, err := codec.Open(data, lim)
+	if err != nil {
+		return nil, err
+	}
+	return upright(file, least)
+}
+
+func upright(f *codec.File, least MinSource) (*vision.Image, error) {
+	var opt codec.Options
+	if f.Orientation > 4 { // it lies on its side
+		opt.MinHeight, opt.MinWidth = least(f.Height, f.Width)
+	} else {
+		opt.MinWidth, opt.MinHeight = least(f.Width, f.Height)
+	}
+	img, err := f.Decode(opt)
+	if err != nil {
+		return nil, err
+	}
+	return codec.Orient(img, f.Orientation), nil
 }
 
 // claim asks the store whose the request's idempotency key is. It comes after

@@ -44,15 +44,18 @@ func TestRealModel(t *testing.T) {
 	l := newLine(t)
 	input := pool.Card().Input
 	l.work(func(c *pipeline.WorkerConfig, d *pipeline.WorkerDeps) {
-		c.ModelWidth, c.ModelHeight = input.Width, input.Height
+		c.MinSource = ort.Spec(input).MinSource
 		c.Thresholds = verdict.DefaultThresholds()
 		d.Classifier = pool
 	})
-	in := pipeline.NewIntake(pipeline.IntakeConfig{ModelWidth: input.Width, ModelHeight: input.Height},
+	in := pipeline.NewIntake(pipeline.IntakeConfig{MinSource: ort.Spec(input).MinSource},
 		l.records, l.queue, l.hub, l.prepared, l.metrics)
 	for name, file := range photographs(t) {
 		i := l.push(in, "", file)
-		img, _, err := codec.Decode(file, codec.Limits{}, codec.Options{MinWidth: input.Width, MinHeight: input.Height})
+		info, err := codec.Inspect(file, codec.Limits{})
+		require.NoError(t, err)
+		minW, minH := ort.Spec(input).MinSource(info.Width, info.Height)
+		img, _, err := codec.Decode(file, codec.Limits{}, codec.Options{MinWidth: minW, MinHeight: minH})
 		require.NoError(t, err)
 		q, err := quality.Measure(img, img.Rect())
 		require.NoError(t, err)

@@ -55,6 +55,14 @@ type Consumer interface {
 	SubscribeStored(handle func(*inspection.Inspection)) (stop func(), err error)
 }
 
+// MinSource says how small, in pixels, a part of width × height pixels may be
+// decoded and still fill the model's input; see preprocess.Spec.MinSource. What
+// is decoded larger costs time and shows the model nothing more.
+type MinSource func(width, height int) (minWidth, minHeight int)
+
+// atLeast224 is for models of which nothing is known.
+func atLeast224(int, int) (minWidth, minHeight int) { return 224, 224 }
+
 // Classifier is the models; see models.Pool. Several views of one deposit
 // give one prediction.
 type Classifier interface {

@@ -34,9 +34,8 @@ type WorkerConfig struct {
 	PassShare float64
 	// Retention is how long evidence is kept, by verdict (default 30 days).
 	Retention map[verdict.Verdict]time.Duration
-	// ModelWidth, ModelHeight are the model's input size in pixels (default
-	// 224 each).
-	ModelWidth, ModelHeight int
+	// MinSource is the model's.
+	MinSource MinSource
 	// BinTTL is how long a bin's settings may be out of date (default 2 s).
 	BinTTL time.Duration
 	// The steps' time-outs: one question to the store (default 5 s), the
@@ -51,8 +50,8 @@ func (c WorkerConfig) withDefaults() WorkerConfig {
 	if c.Thresholds == (verdict.Thresholds{}) {
 		c.Thresholds = verdict.DefaultThresholds()
 	}
-	if c.ModelWidth <= 0 || c.ModelHeight <= 0 {
-		c.ModelWidth, c.ModelHeight = 224, 224
+	if c.MinSource == nil {
+		c.MinSource = atLeast224
 	}
 	c.Retention = maps.Clone(c.Retention)
 	if c.Retention == nil {
@@ -268,14 +267,17 @@ func (w *Worker) views(d *inspection.Deposit, prepared []*vision.Image) ([]model
 // decode reads a queued JPEG at the smallest scale at which the item still
 // fills the model's input.
 func (w *Worker) decode(stored *inspection.Image) (*vision.Image, error) {
-	least := func(side, item, input int) int { return (side*input + item - 1) / max(item, 1) }
 	item := inspection.Box{MaxX: stored.Width, MaxY: stored.Height}
 	if stored.Item != nil {
 		item = *stored.Item
 	}
+	itemW, itemH := item.MaxX-item.MinX, item.MaxY-item.MinY
+	minW, minH := w.cfg.MinSource(itemW, itemH)
+	// least is the length of a side of the whole at which the item's reaches
+	// its own least.
+	least := func(side, item, itemLeast int) int { return (side*itemLeast + item - 1) / max(item, 1) }
 	img, _, err := codec.Decode(stored.JPEG, codec.Limits{}, codec.Options{
-		MinWidth:  least(stored.Width, item.MaxX-item.MinX, w.cfg.ModelWidth),
-		MinHeight: least(stored.Height, item.MaxY-item.MinY, w.cfg.ModelHeight),
+		MinWidth: least(stored.Width, itemW, minW), MinHeight: least(stored.Height, itemH, minH),
 	})
 	return img, err
 }

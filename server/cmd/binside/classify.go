@@ -12,8 +12,10 @@ import (
 
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/ort"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/config"
+	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
 	"github.com/binside/binside/vision/quality"
@@ -85,9 +87,8 @@ func classifyFile(ctx context.Context, cfg config.Config, pool *models.Pool, nam
 	if err != nil {
 		return classified{}, err
 	}
-	input := pool.Card().Input
 	limits := codec.Limits{MaxBytes: int(cfg.Decoder.MaxBytes), MaxPixels: cfg.Decoder.MaxPixels}
-	img, _, err := codec.Decode(data, limits, codec.Options{MinWidth: input.Width, MinHeight: input.Height})
+	img, err := pipeline.Decode(data, limits, ort.Spec(pool.Card().Input).MinSource)
 	if err != nil {
 		return classified{}, err
 	}

@@ -204,10 +204,10 @@ func (s *service) startWorker(ctx context.Context) error {
 	retention.Start(ctx)
 	s.onClose("retention", func(context.Context) error { retention.Close(); return nil })
 
-	input := s.pool.Card().Input
+	minSource := ort.Spec(s.pool.Card().Input).MinSource
 	s.worker = pipeline.NewWorker(pipeline.WorkerConfig{
 		InFlight: s.cfg.Queue.InFlight, Thresholds: s.cfg.Verdict.Thresholds(), PassShare: s.cfg.Evidence.PassShare,
-		Retention: s.cfg.Evidence.Retention.ByVerdict(), ModelWidth: input.Width, ModelHeight: input.Height,
+		Retention: s.cfg.Evidence.Retention.ByVerdict(), MinSource: minSource,
 	}, pipeline.WorkerDeps{
 		Queue: s.queue, Store: s.store, Objects: s.objects, Classifier: s.pool, Taxonomy: taxonomy.Default(),
 		Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics, Logger: s.log,
@@ -233,9 +233,9 @@ func (s *service) startAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	input := s.pool.Card().Input
+	minSource := ort.Spec(s.pool.Card().Input).MinSource
 	intake := pipeline.NewIntake(pipeline.IntakeConfig{
-		Limits: s.limits(), ModelWidth: input.Width, ModelHeight: input.Height,
+		Limits: s.limits(), MinSource: minSource,
 	}, s.store, s.queue, s.hub, s.prepared, s.metrics)
 	deps := api.Deps{
 		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Auth: s.auth,
