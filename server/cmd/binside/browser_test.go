@@ -5,11 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/datasets"
+	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 )
 
@@ -42,4 +45,16 @@ func TestPageInBrowser(t *testing.T) {
 	cmd.Dir = web
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
+
+	// What was relabelled in the page comes out with its new label.
+	var all page
+	require.Equal(t, 200, s.client(t, auth.Read).json("GET", "/api/v1/inspections?station=demo&limit=200", nil, &all))
+	n := slices.IndexFunc(all.Items, func(i api.Inspection) bool { return i.Review != nil && i.Review.ItemClass == "battery" })
+	require.GreaterOrEqual(t, n, 0)
+	dir, rows := s.exported(t)
+	require.True(t, slices.ContainsFunc(rows, func(r datasets.Row) bool {
+		labelled, err := os.ReadFile(filepath.Join(dir, r.Path))
+		require.NoError(t, err)
+		return sum(labelled) == all.Items[n].Evidence[0].SHA256 && r.ItemClass == "battery" && r.Category == "hazardous"
+	}), "%+v", rows)
 }
