@@ -151,7 +151,7 @@ func (r *run) one(take context.Context, msg jetstream.Msg) {
 	id := msg.Headers().Get(jetstream.MsgIDHeader)
 	d, known := r.q.recent.take(id)
 	if !known {
-		data, err := r.read(msg, meta.Sequence.Stream)
+		data, err := r.read(take, msg, meta.Sequence.Stream)
 		switch {
 		case errors.Is(err, jetstream.ErrMsgNotFound):
 			_ = msg.Ack() // it is over for this deposit: another has answered, or its time has run out
@@ -179,12 +179,13 @@ func (r *run) one(take context.Context, msg jetstream.Msg) {
 	r.settle(take, msg, d, attempt, r.try(take, d, attempt))
 }
 
-// read returns what a message holds, from the stream where it came without.
-func (r *run) read(msg jetstream.Msg, seq uint64) ([]byte, error) {
+// read returns what a message holds, from the stream where it came without. It
+// is done even when taking has ended meanwhile.
+func (r *run) read(ctx context.Context, msg jetstream.Msg, seq uint64) ([]byte, error) {
 	if data := msg.Data(); len(data) > 0 {
 		return data, nil
 	}
-	ctx, cancel := context.WithTimeout(r.work, apiTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiTimeout)
 	defer cancel()
 	stored, err := r.q.stream.GetMsg(ctx, seq)
 	if err != nil {
