@@ -2,13 +2,13 @@ package camera_test
 
 import (
 	"io"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/binside/binside/camera"
+	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/camera/simulate"
 	"github.com/binside/binside/vision/deposit"
 )
@@ -25,10 +25,7 @@ func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (sim
 	t.Helper()
 	items, err := simulate.LoadStamps("")
 	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("needs Debian's tuxpaint-stamps-default: ", err)
+		cameratest.Missing(t, "needs Debian's tuxpaint-stamps-default: %v", err)
 	}
 	opt := simulate.DefaultOptions()
 	opt.Items, opt.Classes, opt.Seed = items, classes, seed

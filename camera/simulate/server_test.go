@@ -12,7 +12,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
 )
@@ -191,13 +191,13 @@ func TestRTSP(t *testing.T) {
 	s, _ := startServer(t, testOptions(t))
 	r, err := StartRTSP(t.Context(), s, "127.0.0.1:0", quietLog)
 	if errors.Is(err, ErrNoGStreamer) {
-		missing(t, err.Error())
+		cameratest.Missing(t, "%v", err)
 	}
 	require.NoError(t, err)
 	defer func() { require.NoError(t, r.Close()) }()
 	ffmpeg, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		missing(t, "no ffmpeg to read the stream with")
+		cameratest.Missing(t, "no ffmpeg to read the stream with")
 	}
 	// Twice: the second client finds the pipeline started anew.
 	for range 2 {
@@ -218,19 +218,11 @@ func TestRTSPSaysWhyItCannotServe(t *testing.T) {
 	_, err := StartRTSP(t.Context(), s, "nonsense", quietLog)
 	require.Error(t, err)
 	if gstreamer(t.Context()) != nil {
-		missing(t, "no GStreamer")
+		cameratest.Missing(t, "no GStreamer")
 	}
 	_, err = StartRTSP(t.Context(), s, "203.0.113.1:0", quietLog) // not an address of this machine
 	require.Error(t, err)
 	require.ErrorContains(t, err, "cannot listen")
-}
-
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
 }
 
 // BenchmarkFrame is the cost of one frame as the server paints it; at 10

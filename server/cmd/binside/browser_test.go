@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
@@ -21,16 +22,16 @@ import (
 func TestPageInBrowser(t *testing.T) {
 	const web = "../../web"
 	if _, err := os.Stat("/usr/bin/chromium"); err != nil {
-		missing(t, "Chromium: %v", err)
+		cameratest.Missing(t, "Chromium: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(web, "dist", "index.html")); err != nil {
-		missing(t, "the browser app was not built (make web): %v", err)
+		cameratest.Missing(t, "the browser app was not built (make web): %v", err)
 	}
 	cfg := testConfig(t)
 	cfg.Demo.Enabled = true
 	cfg.Demo.WrongShare = 0.8
 	if _, err := simulation(cfg.Demo, nil); err != nil {
-		missing(t, "the demonstration's photographs: %v", err)
+		cameratest.Missing(t, "the demonstration's photographs: %v", err)
 	}
 	s := startService(t, cfg)
 	code, err := s.auth.IssueLink(t.Context(), operator, []auth.Scope{auth.Admin})

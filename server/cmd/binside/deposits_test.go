@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/binside/binside/camera"
+	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/camera/simulate"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/inspection"
@@ -69,7 +70,7 @@ func TestHundredDeposits(t *testing.T) {
 	s := startService(t, cfg)
 	opts, err := simulation(cfg.Demo, s.pool.Card().Classes)
 	if err != nil {
-		missing(t, "the demonstration's photographs: %v", err)
+		cameratest.Missing(t, "the demonstration's photographs: %v", err)
 	}
 	source, err := simulate.NewSource(opts, time.Now().Add(-time.Hour), shown)
 	require.NoError(t, err)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
@@ -41,15 +42,6 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Exit(m.Run())
-}
-
-// missing skips a test that lacks a real part; in CI that is a failure.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatalf("CI is set, this test may not be skipped: "+format, args...)
-	}
-	t.Skipf(format, args...)
 }
 
 func testConfig(t *testing.T) config.Config {
@@ -160,7 +152,7 @@ func TestDemonstrationEndToEnd(t *testing.T) {
 	cfg.Demo.Enabled = true
 	cfg.Demo.WrongShare = 0.8 // so that the first flag does not take long
 	if _, err := simulation(cfg.Demo, nil); err != nil {
-		missing(t, "the demonstration's photographs: %v", err)
+		cameratest.Missing(t, "the demonstration's photographs: %v", err)
 	}
 	s := startService(t, cfg)
 	c := s.signIn(t)
@@ -208,7 +200,7 @@ func TestDemonstrationStartsAgain(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Demo.Enabled = true
 	if _, err := simulation(cfg.Demo, nil); err != nil {
-		missing(t, "the demonstration's photographs: %v", err)
+		cameratest.Missing(t, "the demonstration's photographs: %v", err)
 	}
 	addresses := make(map[string]bool)
 	for range 2 {
