@@ -149,7 +149,7 @@ func (r *run) one(take context.Context, msg jetstream.Msg) {
 	}
 	attempt := int(min(meta.NumDelivered, 1<<30))
 	id := msg.Headers().Get(jetstream.MsgIDHeader)
-	d, known := r.q.recent.take(id)
+	d, known := r.q.recent.Take(id)
 	if !known {
 		data, err := r.read(take, msg, meta.Sequence.Stream)
 		switch {

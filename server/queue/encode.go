@@ -30,8 +30,11 @@ var decoder = func() cbor.DecMode {
 }()
 
 // Encode writes a deposit as it travels: CBOR (RFC 8949) with small integers
-// for keys. Times become UTC.
+// for keys. Times become UTC. What Decode would refuse is refused.
 func Encode(d inspection.Deposit) ([]byte, error) {
+	if err := check(d); err != nil {
+		return nil, fmt.Errorf("queue: encode deposit: %w", err)
+	}
 	d.CapturedAt, d.ReceivedAt = d.CapturedAt.UTC(), d.ReceivedAt.UTC()
 	data, err := encoder.Marshal(d)
 	if err != nil {
@@ -46,12 +49,20 @@ func Decode(data []byte) (inspection.Deposit, error) {
 	if err := decoder.Unmarshal(data, &d); err != nil {
 		return d, fmt.Errorf("queue: decode deposit: %w", err)
 	}
-	switch {
-	case d.ID == "" || d.BinID == "":
-		return d, errors.New("queue: decode deposit: no id or no bin")
-	case len(d.Images) == 0 || len(d.Images) > inspection.MaxImages:
-		return d, fmt.Errorf("queue: decode deposit %s: %d images", d.ID, len(d.Images))
+	if err := check(d); err != nil {
+		return d, fmt.Errorf("queue: decode deposit: %w", err)
 	}
 	d.CapturedAt, d.ReceivedAt = d.CapturedAt.UTC(), d.ReceivedAt.UTC()
 	return d, nil
+}
+
+// check says what a deposit lacks to be worked on.
+func check(d inspection.Deposit) error {
+	switch {
+	case d.ID == "" || d.BinID == "":
+		return errors.New("no id or no bin")
+	case len(d.Images) == 0 || len(d.Images) > inspection.MaxImages:
+		return fmt.Errorf("%s: %d images", d.ID, len(d.Images))
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -79,6 +80,19 @@ func TestServerThatIsAwayIsWaitedFor(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	_, err := queue.Open(ctx, queue.Config{URL: "nats://127.0.0.1:1", Logger: slog.New(slog.DiscardHandler)})
+	require.ErrorIs(t, err, queue.ErrUnavailable)
+}
+
+// A server that takes the connection and says nothing may be starting: it is
+// waited for like one that is away.
+func TestServerThatDoesNotGreetIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err = queue.Open(ctx, queue.Config{URL: "nats://" + silent.Addr().String(), Logger: slog.New(slog.DiscardHandler)})
 	require.ErrorIs(t, err, queue.ErrUnavailable)
 }
 

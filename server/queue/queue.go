@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/binside/binside/server/handover"
 	"github.com/binside/binside/server/inspection"
 )
 
@@ -48,8 +49,11 @@ type Queue struct {
 	stream   jetstream.Stream
 	dead     jetstream.Stream
 	consumer jetstream.Consumer
-	recent   *recent
-	metrics  *metrics
+	// recent is what this process has published, until it is handed out: the
+	// embedded server need not send every picture back through copy after
+	// copy. What is not there is read from the stream.
+	recent  *handover.Shelf[inspection.Deposit]
+	metrics *metrics
 
 	closing   chan struct{} // closed by Close; ends Consume
 	closeOnce sync.Once
@@ -65,7 +69,8 @@ func Open(ctx context.Context, cfg Config) (*Queue, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	q := &Queue{cfg: cfg, closing: make(chan struct{}), connDone: make(chan struct{}), recent: newRecent(), metrics: newMetrics()}
+	q := &Queue{cfg: cfg, closing: make(chan struct{}), connDone: make(chan struct{}), metrics: newMetrics(),
+		recent: handover.NewShelf[inspection.Deposit](0)}
 	if cfg.URL == "" {
 		e, err := startEmbedded(cfg)
 		if err != nil {
@@ -271,12 +276,12 @@ func (q *Queue) publish(ctx context.Context, d inspection.Deposit) error {
 	wait, cancel := context.WithTimeout(ctx, q.cfg.PublishTimeout)
 	defer cancel()
 	if q.embedded != nil {
-		q.recent.put(d) // before: it may be handed out before we hear of it
+		q.recent.Put(d.ID, d, len(data)) // before: it may be handed out before we hear of it
 	}
 	_, err = q.js.PublishMsg(wait, &nats.Msg{Subject: subjectDeposits, Data: data},
 		jetstream.WithMsgID(d.ID), jetstream.WithExpectStream(StreamDeposits))
 	if err != nil {
-		q.recent.take(d.ID)
+		q.recent.Take(d.ID)
 	}
 	return publishError(ctx, err)
 }

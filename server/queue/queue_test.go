@@ -409,3 +409,17 @@ func TestConfigIsChecked(t *testing.T) {
 		require.NotContains(t, err.Error(), "secret")
 	}
 }
+
+func TestWhatCannotBeWorkedOnIsNotQueued(t *testing.T) {
+	t.Parallel()
+	q := open(t)
+	for name, change := range map[string]func(*inspection.Deposit){
+		"no id":     func(d *inspection.Deposit) { d.ID = "" },
+		"no bin":    func(d *inspection.Deposit) { d.BinID = "" },
+		"no images": func(d *inspection.Deposit) { d.Images = nil },
+	} {
+		d := newDeposit(10)
+		change(&d)
+		require.Error(t, q.Publish(t.Context(), d), name)
+	}
+}
