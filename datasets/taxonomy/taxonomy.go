@@ -72,6 +72,7 @@ type Taxonomy struct {
 	Name       Name       `yaml:"name" json:"name"`
 	Categories []Category `yaml:"categories" json:"categories"`
 	Classes    []Class    `yaml:"classes" json:"classes"`
+	Harm       Harm       `yaml:"harm" json:"harm"`
 
 	categories map[string]int
 	classes    map[string]int
@@ -238,6 +239,7 @@ func (t *Taxonomy) Validate() error {
 			v.add(field+".category", c.Category, fmt.Sprintf("one of %q", t.CategoryIDs()))
 		}
 	}
+	t.Harm.validate(v, t.CategoryIDs())
 	return errors.Join(v.errs...)
 }
 
