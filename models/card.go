@@ -9,7 +9,8 @@ type Card struct {
 	// Classes are the item classes in the order of the logits.
 	Classes []string `json:"classes"`
 	Input   Input    `json:"input"`
-	// Output names the tensors: logits n×len(Classes), embedding n×d.
+	// Output names the tensors: logits n×len(Classes), embedding n×d,
+	// strangeness n×1.
 	Output Output `json:"output"`
 	// Temperature divides the logits before the softmax (Guo et al. 2017).
 	Temperature float64 `json:"temperature"`
@@ -42,10 +43,14 @@ type Input struct {
 	Deviation [3]float64 `json:"deviation"`
 }
 
-// Output names the output tensors; Embedding may be empty.
+// Output names the output tensors; Embedding and Strangeness may be empty.
 type Output struct {
 	Logits    string `json:"logits"`
 	Embedding string `json:"embedding"`
+	// Strangeness is an output of one number a picture that says how unlike
+	// everything the model was trained on it is, scaled so that 1 is the bound
+	// of what it knows (see Prediction). Empty: the model does not measure it.
+	Strangeness string `json:"strangeness,omitempty"`
 }
 
 // Data names what the model was trained on.

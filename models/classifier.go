@@ -58,10 +58,34 @@ type Runner interface {
 	// Set makes a view the i-th picture of the next batch, 0 ≤ i < maxBatch,
 	// resized and scaled as the card's Input says. It keeps no reference.
 	Set(i int, view View) error
-	// Run runs the first n pictures and returns their n×classes logits, which
-	// are valid until the next Run.
-	Run(n int) ([]float32, error)
+	// Run runs the first n pictures. What it returns is valid until the next
+	// Run.
+	Run(n int) (Outputs, error)
 	Close() error
+}
+
+// Outputs are what a network says of a batch of n pictures.
+type Outputs struct {
+	// Logits are n×classes, a picture's classes together.
+	Logits []float32
+	// Strangeness is one number a picture; empty where the card names no such
+	// output.
+	Strangeness []float32
+}
+
+// check compares the sizes with what the card promises of n pictures.
+func (o Outputs) check(c *Card, n int) error {
+	if want := n * len(c.Classes); len(o.Logits) != want {
+		return fmt.Errorf("%s gave %d logits for %d pictures, want %d", c.Version, len(o.Logits), n, want)
+	}
+	want := 0
+	if c.Output.Strangeness != "" {
+		want = n
+	}
+	if len(o.Strangeness) != want {
+		return fmt.Errorf("%s gave %d numbers of strangeness for %d pictures, want %d", c.Version, len(o.Strangeness), n, want)
+	}
+	return nil
 }
 
 func validViews(views []View) error {

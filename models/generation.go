@@ -81,12 +81,12 @@ func (g *generation) warm(ctx context.Context, n, maxBatch int) (runners []*genR
 		g.retain()
 		runners = append(runners, &genRunner{Runner: r, gen: g})
 		for _, batch := range []int{1, maxBatch} {
-			logits, err := r.Run(batch)
+			out, err := r.Run(batch)
+			if err == nil {
+				err = out.check(g.card, batch)
+			}
 			if err != nil {
 				return runners, fmt.Errorf("models: warm-up: %w", err)
-			}
-			if want := batch * len(g.card.Classes); len(logits) != want {
-				return runners, fmt.Errorf("models: warm-up: %s gave %d logits for %d pictures, want %d", g.card.Version, len(logits), batch, want)
 			}
 		}
 	}

@@ -117,6 +117,8 @@ func (c *Card) Validate() error {
 	c.Input.validate(errs)
 	errs.check(c.Output.Logits != "", "output.logits", c.Output.Logits, "the name of an output")
 	errs.check(c.Output.Logits == "" || c.Output.Logits != c.Output.Embedding, "output.embedding", c.Output.Embedding, "another output than the logits, or none")
+	errs.check(c.Output.Strangeness == "" || (c.Output.Strangeness != c.Output.Logits && c.Output.Strangeness != c.Output.Embedding),
+		"output.strangeness", c.Output.Strangeness, "another output than the logits and the embedding, or none")
 	errs.check(c.Temperature > 0 && !math.IsInf(c.Temperature, 0), "temperature", c.Temperature, "a finite number above 0")
 	errs.check(len(c.Metrics) > 0, "metrics", c.Metrics, "at least one figure")
 	errs.check(digestRule.MatchString(c.Data.Digest), "data.digest", c.Data.Digest, "64 lower-case hex digits")

@@ -62,6 +62,7 @@ func TestParseCardNamesTheField(t *testing.T) {
 		"class name":  {`"food_scraps"`, `"Food scraps"`, `classes[1] is "Food scraps"`},
 		"logits":      {`"logits": "logits"`, `"logits": ""`, "output.logits is"},
 		"embedding":   {`"embedding": "features"`, `"embedding": "logits"`, "output.embedding is"},
+		"strangeness": {`"embedding": "features"`, `"embedding": "features", "strangeness": "logits"`, "output.strangeness is \"logits\", allowed is another output"},
 		"version":     {`"tiny-1"`, `"a/b"`, `version is "a/b"`},
 		"sha256":      {`"sha256": "`, `"sha256": "x`, "sha256 is"},
 		"licence":     {`"Apache-2.0"`, `""`, "licence is"},

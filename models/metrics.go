@@ -12,6 +12,7 @@ type metrics struct {
 	all        []prometheus.Collector
 
 	wait, batch, preprocess, inference prometheus.Histogram
+	agreement, strangeness             prometheus.Histogram
 	refused                            *prometheus.CounterVec
 	done, failed                       prometheus.Counter
 	model                              *prometheus.GaugeVec
@@ -37,6 +38,8 @@ func newMetrics(p *Pool, r prometheus.Registerer) (*metrics, error) {
 	m.preprocess = histogram("preprocess_seconds", "Time to turn a batch's pictures into tensors", seconds)
 	m.inference = histogram("inference_seconds", "Time of one run of the network", seconds)
 	m.batch = histogram("batch_pictures", "Pictures in one run of the network", prometheus.ExponentialBuckets(1, 2, 7))
+	m.agreement = histogram("agreement", "Share of a deposit's views that agree with its class, of deposits with more than one", prometheus.LinearBuckets(0.125, 0.125, 8))
+	m.strangeness = histogram("strangeness", "How unlike everything known a deposit looks, above 1 unlike nearly all", prometheus.LinearBuckets(0.2, 0.2, 10))
 	m.done = counter("classified_total", "Deposits classified")
 	m.failed = counter("failed_total", "Deposits whose run of the network failed")
 	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -51,6 +51,28 @@ func TestViewsAreAveraged(t *testing.T) {
 	require.NoError(t, err)
 	assert.InDelta(t, 0.5, p.Classes[0].Probability, 0.02)
 	assert.InDelta(t, p.Classes[0].Probability, p.Classes[1].Probability, 1e-6)
+	assert.InDelta(t, 0.5, p.Agreement, 1e-12)
+	assert.Zero(t, p.Strangeness, "this model does not measure it")
+}
+
+func TestStrangenessOfARealNetwork(t *testing.T) {
+	for _, batch := range []int{1, 4} {
+		pool, err := models.NewPool(t.Context(), modelstest.Open(t, modelstest.Strange(t)), models.Options{Workers: 2, MaxBatch: batch})
+		require.NoError(t, err)
+		red := models.View{Image: modelstest.Picture(32, 32, color.RGBA{R: 255})}
+		white := models.View{Image: modelstest.Picture(32, 32, color.RGBA{R: 255, G: 255, B: 255})}
+		for want, views := range map[float64][]models.View{0: {red}, 2: {white}, 1: {red, white}, 0.5: {red, white, red, red}} {
+			p, err := pool.Classify(t.Context(), views)
+			require.NoError(t, err)
+			assert.InDelta(t, want, p.Strangeness, 1e-5)
+		}
+		// To a network without it and back.
+		require.NoError(t, pool.Swap(t.Context(), modelstest.Network(t)))
+		p, err := pool.Classify(t.Context(), []models.View{white})
+		require.NoError(t, err)
+		assert.Zero(t, p.Strangeness)
+		require.NoError(t, pool.Close())
+	}
 }
 
 func TestSwapOfRealNetworks(t *testing.T) {

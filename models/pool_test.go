@@ -35,6 +35,7 @@ type gated struct {
 	runners atomic.Int32
 	closed  atomic.Int32
 	fail    atomic.Pointer[error]
+	short   int // how many numbers of strangeness are missing
 }
 
 func newGated(version string, open bool) *gated {
@@ -61,32 +62,35 @@ func (g *gated) NewRunner(maxBatch int) (Runner, error) {
 		return nil, *err
 	}
 	g.runners.Add(1)
-	return &gatedRunner{g: g, in: make([]float32, maxBatch)}, nil
+	return &gatedRunner{g: g, in: make([]float32, maxBatch), strange: make([]float32, maxBatch)}, nil
 }
 
 type gatedRunner struct {
-	g  *gated
-	in []float32
+	g           *gated
+	in, strange []float32
 }
 
 func (r *gatedRunner) Set(i int, v View) error {
-	r.in[i] = float32(v.Image.Pix[0])
+	r.in[i], r.strange[i] = float32(v.Image.Pix[0]), float32(v.Image.Pix[1])
 	return nil
 }
 
-func (r *gatedRunner) Run(n int) ([]float32, error) {
+func (r *gatedRunner) Run(n int) (Outputs, error) {
 	if r.g.armed.Load() {
 		r.g.began <- n
 		if r.g.gate != nil {
 			<-r.g.gate
 		}
 		if err := r.g.fail.Load(); err != nil {
-			return nil, *err
+			return Outputs{}, *err
 		}
 	}
-	out := make([]float32, 2*n)
+	out := Outputs{Logits: make([]float32, 2*n)}
 	for i := range n {
-		out[2*i] = r.in[i]
+		out.Logits[2*i] = r.in[i]
+	}
+	if r.g.card.Output.Strangeness != "" {
+		out.Strangeness = r.strange[:n-r.g.short]
 	}
 	return out, nil
 }
@@ -155,12 +159,82 @@ func TestPredictionIsTheCalibratedMeanOfLogits(t *testing.T) {
 func TestNotANumberIsAnError(t *testing.T) {
 	c := Card{Version: "v", Classes: []string{"a", "b"}, Temperature: 1}
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		_, err := c.predict([]float64{0, bad}, 1)
+		_, err := c.predict(votes{logits: []float32{0, 1, 0, float32(bad)}})
 		require.ErrorContains(t, err, `for "b"`)
+		_, err = c.predict(votes{logits: []float32{0, 1}, strangeness: []float32{float32(bad)}})
+		require.ErrorContains(t, err, "v gave the strangeness")
 	}
-	p, err := c.predict([]float64{-1e30, 1e30}, 1)
+	p, err := c.predict(votes{logits: []float32{-1e30, 1e30}})
 	require.NoError(t, err)
 	assert.Equal(t, []ClassProbability{{"b", 1}, {"a", 0}}, p.Classes, "large logits do not overflow")
+}
+
+func TestAgreementIsTheShareOfViewsWithTheWholesClass(t *testing.T) {
+	c := Card{Version: "v", Classes: []string{"a", "b", "c"}, Temperature: 1}
+	for _, test := range []struct {
+		logits []float32
+		class  string
+		want   float64
+	}{
+		{[]float32{1, 0, 0}, "a", 1},
+		{[]float32{1, 0, 0, 2, 0, 0, 3, 0, 0}, "a", 1},
+		{[]float32{1, 0, 0, 0, 5, 0, 1, 0, 0}, "b", 1.0 / 3}, // one that is sure outweighs two
+		{[]float32{3, 0, 2, 0, 3, 2}, "c", 0},                // what nobody has put first
+		{[]float32{0, 0, 0, 0, 0, 0}, "a", 1},                // ties keep the card's order
+	} {
+		p, err := c.predict(votes{logits: test.logits})
+		require.NoError(t, err)
+		assert.Equal(t, test.class, p.Classes[0].Class)
+		assert.InDelta(t, test.want, p.Agreement, 1e-12)
+	}
+}
+
+func TestStrangenessIsTheMeanOverTheViews(t *testing.T) {
+	g := newGated("v", true)
+	g.card.Output.Strangeness = "strangeness"
+	reg := prometheus.NewPedanticRegistry()
+	p := start(t, g, Options{Workers: 1, MaxBatch: 2, Registerer: reg})
+	strange := func(sample, strangeness byte) View {
+		v := view(sample)
+		v.Image.Pix[1] = strangeness
+		return v
+	}
+	// Three views in batches of two.
+	got, err := p.Classify(t.Context(), []View{strange(8, 1), strange(0, 0), strange(9, 5)})
+	require.NoError(t, err)
+	assert.InDelta(t, 2, got.Strangeness, 1e-12)
+	assert.InDelta(t, 1, got.Agreement, 1e-12, "the view of two equal logits is for the first")
+	got, err = p.Classify(t.Context(), []View{view(8)})
+	require.NoError(t, err)
+	assert.Zero(t, got.Strangeness)
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	seen := map[string]uint64{}
+	for _, f := range families {
+		if h := f.GetMetric()[0].GetHistogram(); h != nil {
+			seen[f.GetName()] = h.GetSampleCount()
+		}
+	}
+	assert.Equal(t, uint64(1), seen["binside_models_agreement"], "a single view agrees with itself: that says nothing")
+	assert.Equal(t, uint64(2), seen["binside_models_strangeness"])
+	require.NoError(t, p.Close())
+
+	c := Card{Version: "v", Classes: []string{"a"}, Temperature: 1}
+	below, err := c.predict(votes{logits: []float32{1}, strangeness: []float32{-0.5}})
+	require.NoError(t, err)
+	assert.Zero(t, below.Strangeness, "nothing is more typical than 0")
+}
+
+func TestWarmUpComparesTheOutputsWithTheCard(t *testing.T) {
+	g := newGated("v", true)
+	g.card.Output.Strangeness, g.short = "strangeness", 1
+	_, err := NewPool(t.Context(), g, Options{Workers: 1, MaxBatch: 2})
+	require.ErrorContains(t, err, "v gave 0 numbers of strangeness for 1 pictures, want 1")
+	g = newGated("v", true)
+	g.card.Classes = append(g.card.Classes, "c")
+	_, err = NewPool(t.Context(), g, Options{Workers: 1})
+	require.ErrorContains(t, err, "v gave 2 logits for 1 pictures, want 3")
+	assert.Equal(t, int32(1), g.closed.Load())
 }
 
 func TestFullQueueRefuses(t *testing.T) {

@@ -7,8 +7,15 @@ import (
 	"slices"
 )
 
-// predict turns the logits of all views of one deposit, views×len(c.Classes)
-// in sum (already added up over the views), into calibrated probabilities:
+// votes are what the network says of each view of one deposit.
+type votes struct {
+	// logits are views×classes, a view's classes together.
+	logits []float32
+	// strangeness is one number a view; empty from a model without it.
+	strangeness []float32
+}
+
+// predict turns the votes of the views into calibrated probabilities:
 //
 //	softmax(mean over views of logits / temperature)
 //
@@ -17,26 +24,73 @@ import (
 // what one calibrated view says, and a view that is sure that something is
 // not a class outweighs one that is vaguely for it. Temperature scaling is
 // that of Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-func (c *Card) predict(sum []float64, views int) (Prediction, error) {
-	scale := 1 / (float64(views) * c.Temperature)
-	top := math.Inf(-1)
-	for i, v := range sum {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return Prediction{}, fmt.Errorf("models: %s gave the logit %g for %q", c.Version, v, c.Classes[i])
+//
+// Strangeness is a mean as well, so that a view counts for it as much as for
+// the class, and a hand in one of them does not make the whole strange.
+func (c *Card) predict(v votes) (Prediction, error) {
+	classes := len(c.Classes)
+	views := len(v.logits) / classes
+	mean := make([]float64, classes)
+	for i, logit := range v.logits {
+		l := float64(logit)
+		if math.IsNaN(l) || math.IsInf(l, 0) {
+			return Prediction{}, fmt.Errorf("models: %s gave the logit %g for %q", c.Version, l, c.Classes[i%classes])
 		}
-		top = max(top, v*scale)
+		mean[i%classes] += l / float64(views)
 	}
-	p := Prediction{ModelVersion: c.Version, Classes: make([]ClassProbability, len(sum))}
+	p := Prediction{ModelVersion: c.Version, Classes: c.softmax(mean)}
+	var err error
+	if p.Strangeness, err = c.strangeness(v.strangeness); err != nil {
+		return Prediction{}, err
+	}
+	whole, agree := mostProbable(mean), 0
+	for view := range views {
+		if mostProbable(v.logits[view*classes:(view+1)*classes]) == whole {
+			agree++
+		}
+	}
+	p.Agreement = float64(agree) / float64(views)
+	return p, nil
+}
+
+// softmax returns the classes with their calibrated probabilities, the most
+// probable first; equal ones keep the card's order.
+func (c *Card) softmax(logits []float64) []ClassProbability {
+	top := slices.Max(logits) / c.Temperature
+	out := make([]ClassProbability, len(logits))
 	var total float64
-	for i, v := range sum {
-		e := math.Exp(v*scale - top)
-		p.Classes[i] = ClassProbability{Class: c.Classes[i], Probability: e}
+	for i, l := range logits {
+		e := math.Exp(l/c.Temperature - top)
+		out[i] = ClassProbability{Class: c.Classes[i], Probability: e}
 		total += e
 	}
-	for i := range p.Classes {
-		p.Classes[i].Probability /= total
+	for i := range out {
+		out[i].Probability /= total
 	}
-	// Stable: equal probabilities keep the card's order.
-	slices.SortStableFunc(p.Classes, func(a, b ClassProbability) int { return cmp.Compare(b.Probability, a.Probability) })
-	return p, nil
+	slices.SortStableFunc(out, func(a, b ClassProbability) int { return cmp.Compare(b.Probability, a.Probability) })
+	return out
+}
+
+// strangeness is the mean over the views, not below 0.
+func (c *Card) strangeness(views []float32) (float64, error) {
+	var sum float64
+	for _, v := range views {
+		s := float64(v)
+		if math.IsNaN(s) || math.IsInf(s, 0) {
+			return 0, fmt.Errorf("models: %s gave the strangeness %g", c.Version, s)
+		}
+		sum += s
+	}
+	return max(0, sum/float64(max(1, len(views)))), nil
+}
+
+// mostProbable is the first of the greatest.
+func mostProbable[T float32 | float64](logits []T) int {
+	best := 0
+	for i, l := range logits {
+		if l > logits[best] {
+			best = i
+		}
+	}
+	return best
 }

@@ -16,7 +16,7 @@ type job struct {
 	// or a worker (claim). Whoever changes it first wins.
 	state atomic.Int32
 	// Below: the worker's until done is closed, then the caller's.
-	sum        []float64
+	votes      votes
 	seen       int
 	prediction Prediction
 	err        error
@@ -116,7 +116,7 @@ func (w *worker) take(j *job) bool {
 		return false
 	}
 	p.metrics.wait.Observe(time.Since(j.queued).Seconds())
-	j.sum = make([]float64, len(w.runner.gen.card.Classes))
+	j.votes.logits = make([]float32, 0, len(j.views)*len(w.runner.gen.card.Classes))
 	w.jobs = append(w.jobs, j)
 	return true
 }
@@ -151,15 +151,16 @@ func (w *worker) flush() {
 	if len(w.rows) == 0 {
 		return
 	}
-	logits, err := w.infer()
+	out, err := w.infer()
 	classes := len(w.runner.gen.card.Classes)
 	for i, r := range w.rows {
 		j := r.job
 		if err != nil {
 			j.err = err
 		} else {
-			for c, v := range logits[i*classes : (i+1)*classes] {
-				j.sum[c] += float64(v)
+			j.votes.logits = append(j.votes.logits, out.Logits[i*classes:(i+1)*classes]...)
+			if len(out.Strangeness) > 0 {
+				j.votes.strangeness = append(j.votes.strangeness, out.Strangeness[i])
 			}
 		}
 		if j.seen++; j.seen == len(j.views) {
@@ -170,29 +171,29 @@ func (w *worker) flush() {
 }
 
 // infer fills the input with the rows at hand and runs them.
-func (w *worker) infer() ([]float32, error) {
+func (w *worker) infer() (Outputs, error) {
 	m, r := w.pool.metrics, w.runner
 	start := time.Now()
 	for i, row := range w.rows {
 		if err := r.Set(i, row.job.views[row.view]); err != nil {
-			return nil, fmt.Errorf("models: %w", err)
+			return Outputs{}, fmt.Errorf("models: %w", err)
 		}
 	}
 	ready := time.Now()
 	m.preprocess.Observe(ready.Sub(start).Seconds())
 	m.batch.Observe(float64(len(w.rows)))
-	logits, err := r.Run(len(w.rows))
+	out, err := r.Run(len(w.rows))
 	m.inference.Observe(time.Since(ready).Seconds())
 	if err != nil {
-		return nil, fmt.Errorf("models: run %s: %w", r.gen.card.Version, err)
+		return Outputs{}, fmt.Errorf("models: run %s: %w", r.gen.card.Version, err)
 	}
-	return logits, nil
+	return out, nil
 }
 
 func (w *worker) answer(j *job) {
 	p, err := w.pool, j.err
 	if err == nil {
-		j.prediction, err = w.runner.gen.card.predict(j.sum, len(j.views))
+		j.prediction, err = w.runner.gen.card.predict(j.votes)
 	}
 	if err != nil {
 		p.counts.failed.Add(1)
@@ -201,6 +202,10 @@ func (w *worker) answer(j *job) {
 	} else {
 		p.counts.done.Add(1)
 		p.metrics.done.Inc()
+		if len(j.views) > 1 {
+			p.metrics.agreement.Observe(j.prediction.Agreement)
+		}
+		p.metrics.strangeness.Observe(j.prediction.Strangeness)
 	}
 	j.finish(err)
 }

@@ -40,9 +40,9 @@ func TestGoldenLogits(t *testing.T) {
 	for _, p := range golden.Pictures {
 		require.Contains(t, formulas, p.Name)
 		require.NoError(t, runner.Set(0, models.View{Image: formulas[p.Name]()}))
-		logits, err := runner.Run(1)
+		out, err := runner.Run(1)
 		require.NoError(t, err)
-		require.InDeltaSlice(t, p.Logits, logits, golden.Tolerance, p.Name)
+		require.InDeltaSlice(t, p.Logits, out.Logits, golden.Tolerance, p.Name)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package modelstest holds what tests of and around models share: the ONNX
-// Runtime library and a tiny real model whose answers are known beforehand.
+// Runtime library and a tiny real models whose answers are known beforehand.
 //
 // It never replaces a model by something that only looks like one.
 package modelstest
@@ -18,7 +18,7 @@ import (
 	"github.com/binside/binside/vision"
 )
 
-//go:embed testdata/tiny/model.onnx testdata/tiny/card.json
+//go:embed testdata/tiny/model.onnx testdata/tiny/card.json testdata/strange/model.onnx testdata/strange/card.json
 var files embed.FS
 
 // The item classes of the tiny model and the colours it is sure of them for.
@@ -44,8 +44,10 @@ func Library(tb testing.TB) string {
 }
 
 // Files are the tiny model's model.onnx and card.json.
-func Files() fs.FS {
-	sub, err := fs.Sub(files, "testdata/tiny")
+func Files() fs.FS { return filesOf("tiny") }
+
+func filesOf(name string) fs.FS {
+	sub, err := fs.Sub(files, "testdata/"+name)
 	if err != nil {
 		panic(err) // the path is constant
 	}
@@ -60,11 +62,27 @@ func Tiny(tb testing.TB) *models.Folder {
 	return folder
 }
 
+// Strange is the tiny model with an output of strangeness more: twice the mean
+// of a picture's weakest colour, as a share of the brightest. 0 for the colours
+// that it knows, 2 for white.
+func Strange(tb testing.TB) *models.Folder {
+	tb.Helper()
+	folder, err := models.Load(filesOf("strange"))
+	require.NoError(tb, err)
+	return folder
+}
+
 // Network opens the tiny model (see Library for what happens without ONNX
 // Runtime). The caller, or the pool it is given to, closes it.
 func Network(tb testing.TB) *ort.Network {
 	tb.Helper()
-	network, err := ort.Open(Tiny(tb), ort.Options{Library: Library(tb)})
+	return Open(tb, Tiny(tb))
+}
+
+// Open opens a model as Network does.
+func Open(tb testing.TB, folder *models.Folder) *ort.Network {
+	tb.Helper()
+	network, err := ort.Open(folder, ort.Options{Library: Library(tb)})
 	require.NoError(tb, err)
 	return network
 }

@@ -72,7 +72,11 @@ func newSession(folder *models.Folder, threads int) (session *rt.DynamicAdvanced
 		return nil, err
 	}
 	card := folder.Card
-	return rt.NewDynamicAdvancedSessionWithONNXData(folder.Model, []string{card.Input.Name}, []string{card.Output.Logits}, options)
+	outputs := []string{card.Output.Logits}
+	if card.Output.Strangeness != "" {
+		outputs = append(outputs, card.Output.Strangeness)
+	}
+	return rt.NewDynamicAdvancedSessionWithONNXData(folder.Model, []string{card.Input.Name}, outputs, options)
 }
 
 // Card returns the card that the network was opened with.
@@ -105,10 +109,15 @@ func checkTensors(folder *models.Folder) error {
 	if err := checkTensor(outputs, "output.logits", card.Output.Logits, int64(len(card.Classes))); err != nil {
 		return err
 	}
-	if card.Output.Embedding == "" {
-		return nil
+	if card.Output.Embedding != "" {
+		if err := checkTensor(outputs, "output.embedding", card.Output.Embedding, free); err != nil {
+			return err
+		}
 	}
-	return checkTensor(outputs, "output.embedding", card.Output.Embedding, free)
+	if card.Output.Strangeness != "" {
+		return checkTensor(outputs, "output.strangeness", card.Output.Strangeness, 1)
+	}
+	return nil
 }
 
 // free is a dimension that may be anything.
@@ -139,18 +148,21 @@ func checkTensor(infos []rt.InputOutputInfo, field, name string, dims ...int64) 
 	return fmt.Errorf("%s is %q, allowed is one of %q", field, name, names)
 }
 
-// runner has a pair of tensors for every batch size, all on the same two
-// buffers, so that a run allocates nothing of the picture's size.
+// runner has tensors for every batch size, all on the same few buffers, so
+// that a run allocates nothing of the picture's size.
 type runner struct {
-	session *rt.DynamicAdvancedSession
-	spec    preprocess.Spec
-	pin     runtime.Pinner
-	input   []float32
-	logits  []float32
-	classes int
-	inputs  []*rt.Tensor[float32]
-	outputs []*rt.Tensor[float32]
+	session     *rt.DynamicAdvancedSession
+	spec        preprocess.Spec
+	pin         runtime.Pinner
+	input       []float32
+	logits      []float32
+	strangeness []float32 // empty: not measured
+	classes     int
+	batches     []batch
 }
+
+// batch is what one run of some number of pictures reads and writes.
+type batch struct{ inputs, outputs []rt.Value }
 
 // NewRunner returns a runner for batches of up to maxBatch pictures.
 func (n *Network) NewRunner(maxBatch int) (models.Runner, error) {
@@ -168,46 +180,71 @@ func (n *Network) NewRunner(maxBatch int) (models.Runner, error) {
 	// ONNX Runtime keeps the addresses from run to run.
 	r.pin.Pin(&r.input[0])
 	r.pin.Pin(&r.logits[0])
-	for b := range int64(maxBatch) {
-		input, err := rt.NewTensor(rt.NewShape(b+1, 3, int64(in.Height), int64(in.Width)), r.input)
-		if err != nil {
+	if n.card.Output.Strangeness != "" {
+		r.strangeness = make([]float32, maxBatch)
+		r.pin.Pin(&r.strangeness[0])
+	}
+	for n := range int64(maxBatch) {
+		if err := r.addBatch(n+1, int64(in.Height), int64(in.Width)); err != nil {
 			return nil, errors.Join(fmt.Errorf("ort: %w", err), r.Close())
 		}
-		r.inputs = append(r.inputs, input)
-		output, err := rt.NewTensor(rt.NewShape(b+1, int64(classes)), r.logits)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("ort: %w", err), r.Close())
-		}
-		r.outputs = append(r.outputs, output)
 	}
 	return r, nil
 }
 
+// addBatch makes the tensors of n pictures; Close frees those that were made,
+// also of a batch that failed halfway.
+func (r *runner) addBatch(n, height, width int64) error {
+	r.batches = append(r.batches, batch{})
+	b := &r.batches[len(r.batches)-1]
+	add := func(to *[]rt.Value, data []float32, shape ...int64) error {
+		t, err := rt.NewTensor(rt.NewShape(shape...), data)
+		if err == nil {
+			*to = append(*to, t)
+		}
+		return err
+	}
+	if err := add(&b.inputs, r.input, n, 3, height, width); err != nil {
+		return err
+	}
+	if err := add(&b.outputs, r.logits, n, int64(r.classes)); err != nil || len(r.strangeness) == 0 {
+		return err
+	}
+	return add(&b.outputs, r.strangeness, n, 1)
+}
+
 // Set writes the view's tensor straight into the input buffer.
 func (r *runner) Set(i int, view models.View) error {
-	if i < 0 || i >= len(r.inputs) {
-		return fmt.Errorf("ort: picture %d of a batch, allowed is 0 to %d", i, len(r.inputs)-1)
+	if i < 0 || i >= len(r.batches) {
+		return fmt.Errorf("ort: picture %d of a batch, allowed is 0 to %d", i, len(r.batches)-1)
 	}
 	n := r.spec.Len()
 	return r.spec.Apply(view.Image, view.Crop, r.input[i*n:(i+1)*n])
 }
 
-func (r *runner) Run(n int) ([]float32, error) {
-	if n < 1 || n > len(r.inputs) {
-		return nil, fmt.Errorf("ort: a batch of %d pictures, allowed is 1 to %d", n, len(r.inputs))
+func (r *runner) Run(n int) (models.Outputs, error) {
+	if n < 1 || n > len(r.batches) {
+		return models.Outputs{}, fmt.Errorf("ort: a batch of %d pictures, allowed is 1 to %d", n, len(r.batches))
 	}
-	if err := r.session.Run([]rt.Value{r.inputs[n-1]}, []rt.Value{r.outputs[n-1]}); err != nil {
-		return nil, fmt.Errorf("ort: %w", err)
+	b := r.batches[n-1]
+	if err := r.session.Run(b.inputs, b.outputs); err != nil {
+		return models.Outputs{}, fmt.Errorf("ort: %w", err)
 	}
-	return r.logits[:n*r.classes], nil
+	out := models.Outputs{Logits: r.logits[:n*r.classes]}
+	if len(r.strangeness) > 0 {
+		out.Strangeness = r.strangeness[:n]
+	}
+	return out, nil
 }
 
 func (r *runner) Close() error {
 	var err error
-	for _, t := range append(r.inputs, r.outputs...) {
-		err = errors.Join(err, t.Destroy())
+	for _, b := range r.batches {
+		for _, t := range append(b.inputs, b.outputs...) {
+			err = errors.Join(err, t.Destroy())
+		}
 	}
-	r.inputs, r.outputs = nil, nil
+	r.batches = nil
 	r.pin.Unpin()
 	return err
 }

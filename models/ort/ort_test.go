@@ -30,12 +30,12 @@ func TestRunsAreTheArithmetic(t *testing.T) {
 	for i, c := range []color.RGBA{{R: 255}, {G: 255}, {}} {
 		require.NoError(t, r.Set(i, models.View{Image: modelstest.Picture(64, 48, c)}))
 	}
-	logits, err := r.Run(3)
+	out, err := r.Run(3)
 	require.NoError(t, err)
-	assert.InDeltaSlice(t, []float32{12, -6, -6, -6, -6, 12, -6, -6, 0, 0, 0, 6}, logits, 1e-4)
-	logits, err = r.Run(1)
+	assert.InDeltaSlice(t, []float32{12, -6, -6, -6, -6, 12, -6, -6, 0, 0, 0, 6}, out.Logits, 1e-4)
+	out, err = r.Run(1)
 	require.NoError(t, err)
-	assert.InDeltaSlice(t, []float32{12, -6, -6, -6}, logits, 1e-4)
+	assert.InDeltaSlice(t, []float32{12, -6, -6, -6}, out.Logits, 1e-4)
 	for _, n := range []int{-1, 0, 4} {
 		_, err = r.Run(n)
 		require.ErrorContains(t, err, "allowed is 1 to 3")
@@ -46,6 +46,39 @@ func TestRunsAreTheArithmetic(t *testing.T) {
 	require.Error(t, r.Set(0, models.View{}))
 	_, err = network.NewRunner(0)
 	require.Error(t, err)
+}
+
+func TestStrangenessIsReadByName(t *testing.T) {
+	network := modelstest.Open(t, modelstest.Strange(t))
+	defer func() { require.NoError(t, network.Close()) }()
+	r, err := network.NewRunner(2)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, r.Close()) }()
+	for i, c := range []color.RGBA{{R: 255}, {R: 255, G: 102, B: 153}} {
+		require.NoError(t, r.Set(i, models.View{Image: modelstest.Picture(64, 48, c)}))
+	}
+	for range 2 { // the buffers are kept from run to run
+		out, err := r.Run(2)
+		require.NoError(t, err)
+		assert.InDeltaSlice(t, []float32{0, 0.8}, out.Strangeness, 1e-5)
+		assert.InDeltaSlice(t, []float32{12, -6, -6, -6}, out.Logits[:4], 1e-4)
+		assert.Len(t, out.Logits, 8)
+		out, err = r.Run(1)
+		require.NoError(t, err)
+		assert.Len(t, out.Strangeness, 1)
+	}
+
+	// The same file, with a card that does not ask for it.
+	folder := modelstest.Strange(t)
+	folder.Card.Output.Strangeness = ""
+	plain := modelstest.Open(t, folder)
+	defer func() { require.NoError(t, plain.Close()) }()
+	p, err := plain.NewRunner(1)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, p.Close()) }()
+	out, err := p.Run(1)
+	require.NoError(t, err)
+	assert.Empty(t, out.Strangeness)
 }
 
 func TestSetTakesTheCrop(t *testing.T) {
@@ -62,9 +95,9 @@ func TestSetTakesTheCrop(t *testing.T) {
 		}
 	}
 	require.NoError(t, r.Set(0, models.View{Image: img, Crop: image.Rect(50, 30, 70, 50)}))
-	logits, err := r.Run(1)
+	out, err := r.Run(1)
 	require.NoError(t, err)
-	assert.InDeltaSlice(t, []float32{12, -6, -6, -6}, logits, 1e-4)
+	assert.InDeltaSlice(t, []float32{12, -6, -6, -6}, out.Logits, 1e-4)
 }
 
 func TestRunnersWorkSideBySide(t *testing.T) {
@@ -86,15 +119,15 @@ func TestRunnersWorkSideBySide(t *testing.T) {
 					c = color.RGBA{R: 255}
 				}
 				err := r.Set(0, models.View{Image: modelstest.Picture(40, 40, c)})
-				var logits []float32
+				var out models.Outputs
 				if err == nil {
-					logits, err = r.Run(1)
+					out, err = r.Run(1)
 				}
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				assert.Equal(t, red, logits[0] > logits[2])
+				assert.Equal(t, red, out.Logits[0] > out.Logits[2])
 			}
 		})
 	}
@@ -145,6 +178,8 @@ func TestOpenComparesCardAndNetwork(t *testing.T) {
 	for want, spoil := range map[string]func(*models.Folder){
 		`input.name is "picture", allowed is one of ["input"]`: func(f *models.Folder) { f.Card.Input.Name = "picture" },
 		`output.logits is "x", allowed is one of`:              func(f *models.Folder) { f.Card.Output.Logits = "x" },
+		`output.strangeness is "x"`:                            func(f *models.Folder) { f.Card.Output.Strangeness = "x" },
+		`output.strangeness "features" is [-1 3]`:              func(f *models.Folder) { f.Card.Output.Strangeness = "features" },
 		`output.embedding is "x"`:                              func(f *models.Folder) { f.Card.Output.Embedding = "x" },
 		`the card says n×[5]`:                                  func(f *models.Folder) { f.Card.Classes = append(f.Card.Classes, "glass") },
 		`the card says n×[3 64 32]`:                            func(f *models.Folder) { f.Card.Input.Height = 64 },
