@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/binside/binside/datasets"
@@ -218,6 +219,26 @@ func TestErrorsOfThePartsHaveOneTable(t *testing.T) {
 			require.Contains(t, f.log.String(), strings.TrimPrefix(p.Instance, "urn:binside:request:"))
 		}
 	}
+}
+
+func TestInspectionSaysHowAgreedAndStrange(t *testing.T) {
+	f := start(t, options{})
+	i := record(uuid.Must(uuid.NewV7()).String(), "here", "bin-here", verdict.Tell, time.Now())
+	agreement, strangeness := 0.75, 0.0
+	i.Agreement, i.Strangeness = &agreement, &strangeness
+	_, err := f.store.SaveInspection(t.Context(), i)
+	require.NoError(t, err)
+	var got map[string]any
+	f.get("/api/v1/inspections/"+i.ID, f.read).into(t, &got)
+	require.InDelta(t, 0.75, got["agreement"], 1e-12)
+	require.Contains(t, got, "strangeness", "typical is not the same as not recorded")
+	require.InDelta(t, 0, got["strangeness"], 1e-12)
+
+	old := f.stored("here", verdict.Tell, time.Now()) // a record without
+	got = nil
+	f.get("/api/v1/inspections/"+old.ID, f.read).into(t, &got)
+	require.NotContains(t, got, "agreement")
+	require.NotContains(t, got, "strangeness")
 }
 
 func TestInspectionLists(t *testing.T) {

@@ -85,6 +85,10 @@ type Inspection struct {
 	Categories map[string]float64 `json:"categories" doc:"Probability of every category"`
 	// Classes are the most probable item classes, at most five.
 	Classes []models.ClassProbability `json:"classes"`
+	// Agreement and Strangeness are the prediction's; nil in records from
+	// before they were kept.
+	Agreement   *float64 `json:"agreement,omitempty" minimum:"0" maximum:"1" doc:"Share of the deposit's frames whose own most probable item class is the whole's; absent in old records"`
+	Strangeness *float64 `json:"strangeness,omitempty" minimum:"0" doc:"How unlike everything the model was trained on it looks: above 1, stranger than nearly all of it; 0 from a model that does not measure it; absent in old records"`
 	// Accepts are the bin's categories when it was decided.
 	Accepts         []string `json:"accepts"`
 	ModelVersion    string   `json:"model_version"`

@@ -217,7 +217,7 @@ func (c *colours) Classify(_ context.Context, views []models.View) (models.Predi
 	if class == "" {
 		class, p, other = "glass", 0.5, "banana_peel"
 	}
-	return models.Prediction{ModelVersion: "colours-1", Classes: []models.ClassProbability{
+	return models.Prediction{ModelVersion: "colours-1", Agreement: 0.75, Strangeness: 0.25, Classes: []models.ClassProbability{
 		{Class: class, Probability: p}, {Class: other, Probability: 1 - p},
 	}}, nil
 }

@@ -222,6 +222,7 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 		CapturedAt: d.CapturedAt, ReceivedAt: d.ReceivedAt, DecidedAt: now(),
 		Verdict: decision.Verdict, Reason: decision.Reason, Category: decision.Category, ItemClass: decision.ItemClass,
 		Confidence: decision.Confidence, Categories: decision.Categories, Classes: decision.Classes,
+		Agreement: &prediction.Agreement, Strangeness: &prediction.Strangeness,
 		Accepts: bin.Accepts, ModelVersion: prediction.ModelVersion, TaxonomyVersion: w.taxonomy.Version,
 		RuleVersion: verdict.RuleVersion, Evidence: []inspection.Evidence{},
 	}, nil

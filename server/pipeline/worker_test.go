@@ -35,6 +35,7 @@ func TestDepositBecomesInspection(t *testing.T) {
 	require.Equal(t, "hazardous", told.Category)
 	require.Equal(t, "battery", told.ItemClass)
 	require.Equal(t, "colours-1", told.ModelVersion)
+	require.Equal(t, []float64{0.75, 0.25}, []float64{*told.Agreement, *told.Strangeness})
 	require.Equal(t, []string{"kitchen"}, told.Accepts)
 	require.Equal(t, inspection.FromPush, told.Source)
 	require.Equal(t, told, (<-stream.Events()).Inspection)

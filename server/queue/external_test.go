@@ -135,7 +135,9 @@ func TestStoredIsToldToTheOthers(t *testing.T) {
 	require.NoError(t, two.Ping(t.Context())) // the subscription is known after this round trip
 
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	agreement, strangeness := 0.75, 0.25
 	sent := &inspection.Inspection{
+		Agreement: &agreement, Strangeness: &strangeness,
 		ID: "id", Seq: 7, StationID: "s", BinID: "b", Source: inspection.FromPush, CapturedAt: at, ReceivedAt: at, DecidedAt: at,
 		Verdict: verdict.Tell, Reason: "r", Category: "hazardous", ItemClass: "battery", Confidence: 0.9,
 		Categories: map[string]float64{"hazardous": 0.9, "residual": 0.1},

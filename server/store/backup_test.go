@@ -5,9 +5,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -213,6 +216,63 @@ func TestRestoreRefusesDamage(t *testing.T) {
 		restored, err := store.Restore(ctxOf(t), bytes.NewReader(data), url, store.Options{})
 		require.NoError(t, err, "the failures have left nothing behind")
 		same(t, info, restored)
+	})
+}
+
+// A backup from before agreement and strangeness were recorded.
+func TestRestoreOfAnOlderBackup(t *testing.T) {
+	onBoth(t, func(t *testing.T, st *store.Store) {
+		fill(t, st)
+		data, _ := backup(t, st)
+		dropped := []string{"agreement", "strangeness"}
+		var rows []byte
+		sum := sha256.New()
+		old := repack(t, data, func(name string, content []byte) []byte {
+			if name != "inspections.jsonl" {
+				return content
+			}
+			for line := range bytes.Lines(content) {
+				var row map[string]any
+				require.NoError(t, json.Unmarshal(line, &row))
+				for _, c := range dropped {
+					require.Contains(t, row, c)
+					delete(row, c)
+				}
+				out, err := json.Marshal(row)
+				require.NoError(t, err)
+				rows = append(append(rows, out...), '\n')
+			}
+			_, _ = sum.Write(rows)
+			return rows
+		})
+		old = repack(t, old, func(name string, content []byte) []byte {
+			if name != "header.json" {
+				return content
+			}
+			var h store.BackupInfo
+			require.NoError(t, json.Unmarshal(content, &h))
+			h.Schema = 1
+			for n := range h.Tables {
+				if table := &h.Tables[n]; table.Name == "inspections" {
+					table.Columns = slices.DeleteFunc(table.Columns, func(c string) bool { return slices.Contains(dropped, c) })
+					table.Bytes, table.SHA256 = int64(len(rows)), hex.EncodeToString(sum.Sum(nil))
+				}
+			}
+			out, err := json.Marshal(h)
+			require.NoError(t, err)
+			return out
+		})
+		url := sqliteURL(t)
+		if st.Engine() == store.Postgres {
+			url = storetest.PostgresURL(t)
+		}
+		_, err := store.Restore(ctxOf(t), bytes.NewReader(old), url, store.Options{})
+		require.NoError(t, err)
+		got, err := open(t, url).ListInspections(ctxOf(t), inspection.Filter{Limit: 200})
+		require.NoError(t, err)
+		require.Len(t, got, 120)
+		require.Nil(t, got[0].Agreement)
+		require.Nil(t, got[0].Strangeness)
 	})
 }
 

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -99,6 +100,7 @@ var nth int
 func newInspection() *inspection.Inspection {
 	nth++
 	at := epoch.Add(time.Duration(nth) * time.Second)
+	agreement, strangeness := 2.0/3, 0.1+0.2
 	return &inspection.Inspection{
 		ID: uuid.Must(uuid.NewV7()).String(), StationID: "north", BinID: "blue", CameraID: "cam", Source: inspection.FromStream,
 		CapturedAt: at, ReceivedAt: at.Add(100 * time.Microsecond), DecidedAt: at.Add(time.Millisecond),
@@ -110,7 +112,7 @@ func newInspection() *inspection.Inspection {
 				Item: &inspection.Box{MinX: 1, MinY: 2, MaxX: 30, MaxY: 40}, ExpiresAt: at.Add(24 * time.Hour)},
 			{Ordinal: 1, Key: "evidence/" + strconv.Itoa(nth) + "/1.jpg", SHA256: "bb", Bytes: 40_000, Width: 400, Height: 300},
 		},
-		Sampled: nth%2 == 0,
+		Sampled: nth%2 == 0, Agreement: &agreement, Strangeness: &strangeness,
 	}
 }
 
@@ -234,9 +236,16 @@ func testInspections(t *testing.T, st *store.Store) {
 	require.NoError(t, err)
 	require.True(t, got.CapturedAt.IsZero())
 	require.Empty(t, got.Evidence)
+	require.Nil(t, got.Agreement, "what was not recorded is not made up")
+	require.Nil(t, got.Strangeness)
 
 	_, err = st.GetInspection(ctx, "none")
 	require.ErrorIs(t, err, store.ErrNotFound)
+	odd := newInspection()
+	*odd.Strangeness = math.Inf(1)
+	_, err = st.SaveInspection(ctx, odd)
+	require.ErrorIs(t, err, store.ErrInvalid)
+	require.ErrorContains(t, err, "strangeness is +Inf, allowed is a finite number")
 	_, err = st.SaveInspection(ctx, &inspection.Inspection{})
 	require.ErrorIs(t, err, store.ErrInvalid)
 	broken := newInspection()
