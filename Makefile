@@ -17,7 +17,7 @@ WEB := server/web/dist/index.html
 
 .PHONY: help
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## install what is missing, build, start the service with the demonstration station
@@ -78,6 +78,12 @@ bench: ## measure the pipeline and the push path against their limit and a Node 
 	@$(SETUP) bench
 	@$(MAKE) --no-print-directory compile
 	go run ./bench/cmd/pipeline
+
+# More flags: make bench-votes ARGS='-model DIR -split NAME'.
+.PHONY: bench-votes
+bench-votes: ## measure whether a deposit's frames should vote (some minutes)
+	@$(SETUP) run
+	go run ./bench/cmd/votes $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## fuzz the decoder and the other parsers, a minute each (FUZZTIME=10m for longer)
