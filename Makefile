@@ -79,11 +79,16 @@ bench: ## measure the pipeline and the push path against their limit and a Node 
 	@$(MAKE) --no-print-directory compile
 	go run ./bench/cmd/pipeline
 
-# More flags: make bench-votes ARGS='-model DIR -split NAME'.
+# Both may be given more: make bench-votes ARGS='-model DIR -split NAME'.
 .PHONY: bench-votes
 bench-votes: ## measure whether a deposit's frames should vote (some minutes)
 	@$(SETUP) run
 	go run ./bench/cmd/votes $(ARGS)
+
+.PHONY: bench-strange
+bench-strange: ## measure how well waste is told from what is none (fetches 290 MB of photographs once)
+	@$(SETUP) build
+	go run ./bench/cmd/strange $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## fuzz the decoder and the other parsers, a minute each (FUZZTIME=10m for longer)
