@@ -25,6 +25,20 @@ type votes struct {
 // not a class outweighs one that is vaguely for it. Temperature scaling is
 // that of Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 //
+// Whether the views should vote at all was measured (`make bench-votes`, model
+// mnv2-2026.11.1, category accuracy, 95% intervals over whole things). On 1730
+// unseen photographs, each as 3 to 5 shaken, blurred and noisy frames, the mean
+// of logits is right for 0.919, the best frame alone for 0.894: 2.5 points more
+// (1.2 to 3.8; only the vote right 90, only the frame 47, McNemar p 0.0003), and
+// with a smaller negative log likelihood (0.299 to 0.330). On 234 deposits of
+// the demonstration, whose frames hardly differ, it makes no difference (0.556
+// to 0.560; -2.3 to +1.5 points). Of the others, the mean of probabilities gets
+// 0.927 on the photographs, but is so unsure of it that its likelihood is worse
+// than the frame's, and a verdict lives on being sure; the majority gains as much
+// as the mean of logits and gives no probability; the median gains less. On
+// frames so unlike, every vote is less sure than right (calibration error 0.106,
+// the frame's 0.055): that errs towards a person.
+//
 // Strangeness is a mean as well, so that a view counts for it as much as for
 // the class, and a hand in one of them does not make the whole strange.
 func (c *Card) predict(v votes) (Prediction, error) {
