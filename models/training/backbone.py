@@ -1,4 +1,4 @@
-"""MobileNetV2 1.0 as its weights, as a PyTorch function and as an ONNX graph.
+"""MobileNetV2 1.0 as its weights and as an ONNX graph.
 
 The weights come from the initialisers of the shared backbone file (batch norm
 already folded; stride-2 convolutions pad 0 before and 1 after, as TensorFlow
@@ -59,26 +59,6 @@ def load(path: Path) -> dict[str, np.ndarray]:
     return {i.name: numpy_helper.to_array(i) for i in graph.initializer if i.name.startswith("mods.")}
 
 
-def forward(weights: dict[str, np.ndarray], batch: np.ndarray) -> np.ndarray:
-    """n×3×224×224 in [-1, 1] → features n×1280, by PyTorch: the reference that
-    the exported graph is checked against."""
-    import torch
-    from torch.nn import functional as F
-
-    x, kept = torch.from_numpy(np.ascontiguousarray(batch)), None
-    with torch.no_grad():
-        for layer in layers():
-            kept = x if layer.opens else kept
-            weight = torch.from_numpy(weights[f"mods.{layer.index}.c.weight"].copy())
-            bias = torch.from_numpy(weights[f"mods.{layer.index}.c.bias"].copy())
-            if weight.shape[-1] == 3:
-                x = F.pad(x, (0, 1, 0, 1) if layer.stride == 2 else (1, 1, 1, 1))
-            x = F.conv2d(x, weight, bias, layer.stride, groups=x.shape[1] if layer.depthwise else 1)
-            x = x.clamp(0, 6) if layer.clipped else x
-            x = x + kept if layer.adds else x
-        return x.mean(dim=(2, 3)).numpy()
-
-
 class Graph:
     """An ONNX graph in the making."""
 
@@ -117,14 +97,14 @@ class Graph:
         x = self.node("GlobalAveragePool", [x], "pooled")
         return self.node("Flatten", [x], "embedding", axis=1)
 
-    def save(self, path: Path, classes: int) -> None:
-        """Write the graph with outputs "logits" and "embedding", checked."""
+    def save(self, path: Path, outputs: dict[str, int]) -> None:
+        """Write the graph with its outputs (n×width each, by name), checked."""
         def value(name: str, shape: list[object]) -> onnx.ValueInfoProto:
             return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
 
         graph = onnx.helper.make_graph(
             self.nodes, "binside", [value("input", ["n", 3, 224, 224])],
-            [value("logits", ["n", classes]), value("embedding", ["n", FEATURES])], self.initialisers)
+            [value(name, ["n", width]) for name, width in outputs.items()], self.initialisers)
         model = onnx.helper.make_model(graph, producer_name="binside models/training",
                                        opset_imports=[onnx.helper.make_opsetid("", 13)])
         model.ir_version = 7

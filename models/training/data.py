@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +52,11 @@ def read_samples(data: Path) -> list[Sample]:
 
 
 def _check_groups(samples: list[Sample]) -> None:
-    """No group of near-duplicates lies in two splits."""
-    split: dict[str, str] = {}
+    """No group of near-duplicates lies in two parts."""
+    found: dict[str, str] = {}
     for sample in samples:
-        if split.setdefault(sample.group, sample.split) != sample.split:
-            raise ValueError(f"group {sample.group} is in two splits")
+        if found.setdefault(sample.group, part(sample)) != part(sample):
+            raise ValueError(f"group {sample.group} is in two parts")
 
 
 def read_taxonomy(samples: list[Sample], path: Path = TAXONOMY) -> tuple[list[str], list[int]]:
@@ -74,30 +75,38 @@ def read_taxonomy(samples: list[Sample], path: Path = TAXONOMY) -> tuple[list[st
     return names, [CATEGORIES.index(table[name]) for name in names]
 
 
-def in_turn(samples: list[Sample], view: str, limit: int) -> list[Sample]:
-    """At most `limit` photographs, the classes taking turns, in an order of
-    each view's own: rare classes come in whole, and a smaller limit gives a
-    beginning of a larger one's list, so that its cached features serve both."""
-    def mark(sample: Sample) -> str:
-        return hashlib.sha256(f"{view} {sample.path}".encode()).hexdigest()
+def part(sample: Sample) -> str:
+    """What a photograph is for: "train", or one of the three parts that
+    training never sees: "temperature" (fits the calibration, chooses between
+    trained weights), "risk" (chooses the verdict's thresholds), "report" (is
+    only ever reported).
 
-    turns: list[tuple[int, str, Sample]] = []
-    for name in sorted({s.name for s in samples}):
-        of = sorted((s for s in samples if s.name == name), key=mark)
-        turns += [(turn, name, sample) for turn, sample in enumerate(of)]
-    return [sample for _, _, sample in sorted(turns, key=lambda t: t[:2])][:limit]
+    Decided by group alone, so that near-duplicates stay together. The shared
+    validation split is shared out between risk and report; 6% of the training
+    groups are held for the temperature, and of the thin categories some more
+    for the other two, whose bounds need them.
+    """
+    mark = int.from_bytes(hashlib.sha256(f"part {sample.group}".encode()).digest()[:4], "big") / 2**32
+    if sample.split == "val":
+        return "risk" if mark < 0.5 else "report"
+    if mark < 0.06:
+        return "temperature"
+    if sample.category != "recyclable" and mark < 0.13:
+        return "risk" if mark < 0.10 else "report"
+    return "train"
 
 
-def shuffled(samples: list[Sample]) -> list[Sample]:
-    """All of them in an order that has nothing to do with class or source."""
-    return sorted(samples, key=lambda s: hashlib.sha256(f"order {s.path}".encode()).hexdigest())
-
-
-def held_for_calibration(sample: Sample, share: float = 0.08) -> bool:
-    """Whether a training photograph is kept from the head, to tune it and fit
-    the temperature. Decided by group, so that near-duplicates stay together."""
-    mark = hashlib.sha256(f"calibration {sample.group}".encode()).digest()
-    return sample.split == "train" and mark[0] / 256 < share
+def write_parts(path: Path, samples: list[Sample], data: Path) -> None:
+    """A manifest of the shape of the shared one, its paths relative to itself,
+    with the parts as splits and the model's class in a column of its own: what
+    `binside eval` and `binside calibrate` read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["path", "category", "source", "item_class", "class", "group", "split"])
+        for s in samples:
+            relative = os.path.relpath(data / s.path, path.parent)
+            table.writerow([relative, s.category, s.source, s.item_class, s.name, s.group, part(s)])
 
 
 def digest(samples: list[Sample]) -> str:

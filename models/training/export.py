@@ -8,37 +8,34 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 import backbone
-import concepts
-from features import normalise
-from head import Head
+from network import Network, to_input
 from ort import Session
+from strangeness import Strangeness
 
 # As a share of the greatest logit, and at least this much.
 TOLERANCE = 1e-3
 
 
-def write_model(path: Path, weights: dict[str, np.ndarray], head: Head) -> None:
-    """Backbone and head as one graph: input → logits, embedding. The
+def write_model(path: Path, network: Network, strange: Strangeness) -> None:
+    """The whole as one graph: input → logits, embedding, strangeness. The
     temperature stays out of it: the card carries it."""
     graph = backbone.Graph()
-    x = graph.backbone(weights, "input")
-    last = "linear" if head.mix.any() else "logits"
-    graph.node("Gemm", [x, graph.constant("head.weight", head.weight),
-                        graph.constant("head.bias", head.bias)], last)
-    if head.mix.any():
-        rows = graph.node("Gemm", [x, graph.constant("concept.rows", head.rows),
-                                   graph.constant("concept.bias", head.row_bias)], "concept.logits")
-        soft = graph.node("Softmax", [rows], "concept.softmax", axis=1)
-        group = graph.node("MatMul", [soft, graph.constant("concept.groups", concepts.membership())],
-                           "concept.shares")
-        floor = graph.constant("concept.floor", np.array(concepts.FLOOR, np.float32))
-        held = graph.node("Add", [group, floor], "concept.floored")
-        logs = graph.node("Log", [held], "concept.logs")
-        mixed = graph.node("MatMul", [logs, graph.constant("concept.mix", head.mix)], "concept.mixed")
-        graph.node("Add", ["linear", mixed], "logits")
-    graph.save(path, len(head.bias))
+    x = graph.backbone(network.weights(), "input")
+    head = network.head
+    graph.node("Gemm", [x, graph.constant("head.weight", head.weight.detach().numpy().T),
+                        graph.constant("head.bias", head.bias.detach().numpy())], "logits")
+    z = graph.node("Gemm", [x, graph.constant("strange.turn", strange.turn),
+                            graph.constant("strange.shift", strange.shift)], "strange.turned")
+    square = graph.node("ReduceSumSquare", [z], "strange.square", axes=[1], keepdims=1)
+    cross = graph.node("Gemm", [z, graph.constant("strange.means", -2 * strange.means.T),
+                                graph.constant("strange.squares", (strange.means**2).sum(axis=1))], "strange.cross")
+    distance = graph.node("Add", [cross, square], "strange.distance")
+    least = graph.node("ReduceMin", [distance], "strange.least", axes=[1], keepdims=1)
+    graph.node("Mul", [least, graph.constant("strange.scale", np.array(strange.scale, np.float32))], "strangeness")
+    graph.save(path, {"logits": head.out_features, "embedding": backbone.FEATURES, "strangeness": 1})
 
 
 def pictures() -> dict[str, np.ndarray]:
@@ -65,26 +62,28 @@ FORMULAS = {
 }
 
 
-def check(path: Path, weights: dict[str, np.ndarray], head: Head) -> tuple[float, dict[str, object]]:
+def check(path: Path, network: Network, strange: Strangeness) -> tuple[float, dict[str, object]]:
     """Run the test pictures through ONNX Runtime and through PyTorch; the
     greatest difference of logits, and golden.json's content. Raises where the
     two disagree by more than TOLERANCE."""
     named = pictures()
-    batch = normalise(np.stack(list(named.values())))
-    logits, embedding = Session(path, ["logits", "embedding"]).run(batch)
-    reference = backbone.forward(weights, batch)
-    wanted = head.logits(reference)
-    difference = float(np.abs(logits - wanted).max())
-    bound = TOLERANCE * max(1.0, float(np.abs(wanted).max()))
-    if difference > bound or np.abs(embedding - reference).max() > bound:
-        raise RuntimeError(f"exported logits differ from PyTorch's by {difference}")
+    batch = to_input(np.stack(list(named.values())))
+    found = Session(path, ["logits", "embedding", "strangeness"]).run(np.ascontiguousarray(batch.numpy()))
+    with torch.no_grad():
+        wanted, reference = (t.numpy() for t in network(batch))
+    strangenesses = strange(reference)[:, None]
+    for got, want in zip(found, (wanted, reference, strangenesses)):
+        if np.abs(got - want).max() > TOLERANCE * max(1.0, float(np.abs(want).max())):
+            raise RuntimeError(f"the exported file differs from PyTorch by {np.abs(got - want).max()}")
+    difference = float(np.abs(found[0] - wanted).max())
     golden = {
         "comment": "Logits by PyTorch for 224x224 RGB pictures that a formula gives; x to the right, "
                    "y down, 0 to 223. A sample v enters as v/127.5 - 1.",
         "tolerance": TOLERANCE,
         "pictures": [{"name": name, "formula": FORMULAS[name], "logits": [round(float(v), 5) for v in row],
-                      "embedding_head": [round(float(v), 5) for v in features[:8]]}
-                     for name, row, features in zip(named, wanted, reference)],
+                      "embedding_head": [round(float(v), 5) for v in features[:8]],
+                      "strangeness": round(float(strange_value), 5)}
+                     for name, row, features, strange_value in zip(named, wanted, reference, strangenesses[:, 0])],
     }
     return difference, golden
 
@@ -92,8 +91,8 @@ def check(path: Path, weights: dict[str, np.ndarray], head: Head) -> tuple[float
 def relative_time(model: Path, base: Path, rounds: int = 7) -> float:
     """Time of the model ÷ time of the backbone, one picture, one thread: the
     median of ratios of neighbouring runs."""
-    batch = normalise(np.stack([pictures()["ramp"]]))
-    ours, theirs = Session(model, ["logits", "embedding"]), Session(base, ["features", "logits"])
+    batch = np.ascontiguousarray(to_input(np.stack([pictures()["ramp"]])).numpy())
+    ours, theirs = Session(model, ["logits", "strangeness"]), Session(base, ["features", "logits"])
     ratios = []
     for _ in range(rounds):
         spent = []

@@ -9,68 +9,116 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import cv2
 import numpy as np
-from PIL import Image, ImageDraw
 
-import augment
 import backbone
-import concepts
+import calibrate
 import data
 import metrics
 import ort
+import scenes
+import segment
+import strangeness
 from data import Sample
+from scenes import Photo
+from views import Stage, Views
 
 
-def product_shot() -> Image.Image:
-    """A ring on white: its hole is white, but no ground."""
-    image = Image.new("RGB", (120, 90), (250, 250, 250))
-    ImageDraw.Draw(image).ellipse((30, 15, 90, 75), outline=(120, 40, 30), width=12)
+def ring(ground: int = 250) -> np.ndarray:
+    """A red ring on a plain ground, 90×120×3."""
+    image = np.full((90, 120, 3), ground, np.uint8)
+    cv2.circle(image, (60, 45), 28, (160, 40, 30), 9)
     return image
 
 
-def samples(counts: dict[str, int]) -> list[Sample]:
-    return [Sample(f"{name}/{i}", "other", "s", name, name, f"{name}{i // 2}", "train", f"{name},{i}")
+def samples(counts: dict[str, int], category: str = "other") -> list[Sample]:
+    return [Sample(f"{name}/{i}", category, "s", name, name, f"{name}{i // 2}", "train", f"{name},{i}")
             for name, n in counts.items() for i in range(n)]
 
 
-class Views(unittest.TestCase):
-    def test_cut_out_takes_the_ground_but_not_the_hole(self) -> None:
-        item = augment.cut_out(product_shot())
-        assert item is not None
-        alpha = np.asarray(item.getchannel("A"))
-        self.assertEqual(alpha[0, 0], 0)
-        self.assertEqual(alpha[alpha.shape[0] // 2, alpha.shape[1] // 2], 255)
+class Masks(unittest.TestCase):
+    def test_the_item_is_cut_off_its_ground(self) -> None:
+        for ground in (250, 20, 128):
+            mask = segment.item_mask(ring(ground))
+            assert mask is not None
+            self.assertEqual(mask[2, 2], 0)
+            self.assertGreater(mask[45, 32], 200)
 
-    def test_a_dark_ground_is_left_alone(self) -> None:
-        self.assertIsNone(augment.cut_out(Image.new("RGB", (80, 80), (60, 60, 60))))
+    def test_noise_has_no_item(self) -> None:
+        noise = np.random.default_rng(1).integers(0, 255, (120, 120, 3)).astype(np.uint8)
+        self.assertIsNone(segment.item_mask(noise))
 
-    def test_letterbox_centres_and_fills(self) -> None:
-        fitted = augment.fit(Image.new("RGB", (100, 50), (255, 0, 0)), "letterbox")
-        self.assertEqual(fitted.shape, (224, 224, 3))
-        self.assertEqual(tuple(fitted[0, 0]), augment.GREY)
-        self.assertEqual(tuple(fitted[112, 5]), (255, 0, 0))
 
+class Scenes(unittest.TestCase):
     def test_views_depend_on_the_seed_alone(self) -> None:
-        for name in ("mild1", "strong1", *augment.RULES):
-            for seed in range(20):
-                one, two = (augment.view(product_shot(), name, np.random.default_rng(seed)) for _ in range(2))
-                self.assertEqual(one.shape, (224, 224, 3))
+        photo = Photo(ring(), segment.item_mask(ring()))
+        bare = Photo(ring(), None)
+        for seed in range(12):
+            for make in (lambda r: scenes.mild(photo, 96, r), lambda r: scenes.strong(photo, 96, r),
+                         lambda r: scenes.scene([photo, bare], 96, r)):
+                one, two = (make(np.random.default_rng(seed)) for _ in range(2))
+                self.assertEqual((one.shape, one.dtype), ((96, 96, 3), np.uint8))
                 np.testing.assert_array_equal(one, two)
 
+    def test_the_item_is_in_the_scene(self) -> None:
+        photo = Photo(ring(), segment.item_mask(ring()))
+        red = 0
+        for seed in range(20):
+            picture = scenes.scene([photo], 96, np.random.default_rng(seed)).astype(int)
+            red += (picture[..., 0] - picture[..., 2] > 25).mean() > 0.005
+        self.assertGreater(red, 14)
 
-class Lists(unittest.TestCase):
-    def test_a_smaller_limit_is_a_beginning_of_a_larger(self) -> None:
-        everyone = samples({"a": 40, "b": 3, "c": 9})
-        few, more = data.in_turn(everyone, "v", 9), data.in_turn(everyone, "v", 30)
-        self.assertEqual(few, more[:9])
-        self.assertEqual([s.name for s in few].count("b"), 3)
+    def test_letterbox_centres_and_fills(self) -> None:
+        fitted = scenes.letterbox(np.full((50, 100, 3), (255, 0, 0), np.uint8), 224)
+        self.assertEqual(fitted.shape, (224, 224, 3))
+        self.assertEqual(tuple(fitted[0, 0]), scenes.GREY)
+        self.assertEqual(tuple(fitted[112, 5]), (255, 0, 0))
 
-    def test_calibration_keeps_groups_whole(self) -> None:
-        held: dict[str, set[bool]] = {}
-        for sample in samples({"a": 400}):
-            held.setdefault(sample.group, set()).add(data.held_for_calibration(sample))
-        self.assertTrue(all(len(marks) == 1 for marks in held.values()))
-        self.assertGreater(sum(True in marks for marks in held.values()), 0)
+    def test_categories_are_drawn_as_stated(self) -> None:
+        some = samples({"a": 90}, "recyclable") + samples({"food_scraps": 4, "b": 9}, "kitchen")
+        names = ["a", "b", "food_scraps"]
+        views = Views([Photo(ring(), None)] * len(some), some, names, Stage(32, 10), 1, 0)
+        self.assertAlmostEqual(views.share.sum(), 1)
+        self.assertGreater(views.share[2], 0.1)  # four photographs, but not forgotten
+        self.assertEqual(views[3][1:], views[3][1:])
+
+
+class Parts(unittest.TestCase):
+    def test_groups_stay_whole_and_every_part_has_some(self) -> None:
+        found: dict[str, set[str]] = {}
+        for sample in samples({"a": 800}):
+            found.setdefault(sample.group, set()).add(data.part(sample))
+        self.assertTrue(all(len(parts) == 1 for parts in found.values()))
+        self.assertEqual({p for parts in found.values() for p in parts}, {"train", "temperature", "risk", "report"})
+
+    def test_paths_are_relative_to_the_manifest(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder) / "work" / "parts.csv"
+            data.write_parts(table, samples({"a": 2}), Path(folder) / "data")
+            self.assertIn("../data/a/0,other,s,a,a,a0,", table.read_text(encoding="utf-8"))
+
+
+class Calibration(unittest.TestCase):
+    def test_the_temperature_undoes_what_was_done(self) -> None:
+        rng = np.random.default_rng(1)
+        logits = rng.normal(0, 2, (4000, 6))
+        said = calibrate.softmax(logits)
+        classes = np.array([rng.choice(6, p=p) for p in said])
+        member = np.eye(3)[[0, 0, 1, 1, 2, 2]]
+        found = calibrate.fit_temperature(logits * 2.5, member, np.array([0, 0, 1, 1, 2, 2])[classes])
+        self.assertAlmostEqual(found, 2.5, delta=0.25)
+
+    def test_the_strange_are_far_from_every_class(self) -> None:
+        rng = np.random.default_rng(1)
+        means = rng.normal(0, 4, (5, 64))
+        classes = rng.integers(0, 5, 900)
+        known = means[classes] + rng.normal(0, 1, (900, 64))
+        found = strangeness.fit(known.astype(np.float32), classes, known[:300], directions=16)
+        # As far from the middle as the classes are, but where none of them is.
+        far = np.random.default_rng(2).normal(0, 4, (100, 64)) + rng.normal(0, 1, (100, 64))
+        self.assertLess((found(known) > 1).mean(), 0.03)
+        self.assertGreater((found(far) > 1).mean(), 0.9)
 
 
 class Figures(unittest.TestCase):
@@ -84,20 +132,13 @@ class Figures(unittest.TestCase):
         self.assertAlmostEqual(metrics.calibration_error(said, np.array([0, 0, 1, 1])), 0.5)
 
 
-class Network(unittest.TestCase):
+class Layers(unittest.TestCase):
     def test_layers_are_those_of_mobilenet_v2(self) -> None:
         layers = backbone.layers()
         self.assertEqual([layer.index for layer in layers], list(range(52)))
         self.assertEqual(sum(layer.depthwise for layer in layers), 17)
         self.assertEqual(sum(layer.adds for layer in layers), 10)
         self.assertEqual(sum(layer.stride == 2 for layer in layers), 5)
-
-    def test_every_concept_is_a_class_and_no_row_names_two(self) -> None:
-        table = concepts.membership()
-        self.assertTrue((table.sum(axis=1) == 1).all())
-        with open(data.HERE / "classes.csv", encoding="utf-8") as file:
-            merged = {line.strip().split(",")[2] for line in file}
-        self.assertLessEqual(set(concepts.CONCEPTS), merged)
 
     @unittest.skipUnless(ort.default_library().exists(), "no ONNX Runtime library: npm ci in models/ort")
     def test_runtime_by_ctypes(self) -> None:
@@ -108,7 +149,7 @@ class Network(unittest.TestCase):
         graph.node("MatMul", [flat, graph.constant("matrix", matrix)], "logits")
         batch = np.random.default_rng(2).normal(size=(2, 3, 224, 224)).astype(np.float32)
         with tempfile.TemporaryDirectory() as folder:
-            graph.save(Path(folder) / "m.onnx", 5)
+            graph.save(Path(folder) / "m.onnx", {"logits": 5, "embedding": 3})
             logits, _ = ort.Session(Path(folder) / "m.onnx", ["logits", "embedding"]).run(batch)
             np.testing.assert_allclose(logits, batch.mean(axis=(2, 3)) @ matrix, atol=1e-5)
             with self.assertRaisesRegex(RuntimeError, "ONNX Runtime"):

@@ -1,166 +1,293 @@
-"""Train the base model and write model.onnx, card.json and golden.json.
+"""Train the base model: all layers, gently, from photographs and scenes.
 
     /usr/bin/python3 models/training/train.py --data ../shared/data --out models/base
 
-See README.md beside this file.
+Writes model.onnx, card.json and golden.json to --out, and the manifest of
+parts to --work. An interrupted run goes on from its last checkpoint. See
+README.md beside this file for how and why.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+# Before torch is loaded: waiting threads must not spin, the drawing processes
+# need the cores; and glibc must keep freed memory, for giving every activation
+# back to the kernel costs half of the training time.
+_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "4294967296",
+                "MALLOC_TRIM_THRESHOLD_": "8589934592", "MALLOC_TOP_PAD_": "268435456"}
+if Path(sys.argv[0]).parent.resolve() == Path(__file__).parent.resolve() and any(
+        os.environ.get(k) != v for k, v in _ENVIRONMENT.items()):
+    os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **_ENVIRONMENT})
 
-import augment
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
 import backbone
 import data
-import export
+import finish
+import photos
+import scenes
 from data import Sample
-from features import extract
-from head import Head, Recipe, fit_temperature, train
-from metrics import summary
+from network import Network, to_input
+from scenes import Photo
+from views import Stage, Views, collate
 
 HERE = Path(__file__).resolve().parent
 BACKBONE = "backbone/mobilenet_v2_1.0_imagenet.onnx"
-# A plain view of training photographs, then augmented ones.
-PLAIN_VIEW = "letterbox"
-AUGMENTED_VIEWS = ("strong1", "mild1", "strong2", "strong3")
+SIZE = 224  # of the finished model
 
 
-def gather(args: argparse.Namespace, samples: list[Sample]) -> tuple[np.ndarray, list[Sample]]:
-    """Features of all views of training samples, and the sample of each row."""
-    parts, owners = [], []
-    for view in (PLAIN_VIEW, *AUGMENTED_VIEWS[:args.views]):
-        limit = args.plain if view == PLAIN_VIEW else args.augmented
-        chosen = data.in_turn(samples, view, limit)
-        parts.append(extract(args.data, args.data / BACKBONE, args.work, chosen, view,
-                             args.seed, args.processes))
-        owners += chosen
-    return np.concatenate(parts), owners
+@dataclass(frozen=True)
+class Recipe:
+    """How the network is trained. The defaults are what the log in README.md
+    gives the reasons for."""
+
+    # Small pictures first: most of the way at a third of the price, and a
+    # network that was trained on smaller ones does better on larger ones than
+    # the other way round (Touvron et al. 2019, arXiv:1906.06423).
+    stages: tuple[Stage, ...] = (Stage(128, 51_200), Stage(160, 35_840), Stage(224, 10_240))
+    batch: int = 64
+    # Greatest step in shares of a tensor's own root mean square, of the layer
+    # before the head; each block further down takes `depth` of the one above.
+    rate: float = 0.003
+    depth: float = 0.93
+    head_rate: float = 1e-3
+    warm: float = 0.04  # share of the steps
+    anchor: float = 0.08  # pull towards the first weights a step (L2-SP), in shares of the rate
+    average: float = 0.998  # of the weights, exponential
+    smoothing: float = 0.06
+    mix: float = 0.25  # share of batches that are mixed (mixup, beta 0.2)
+    keep: float = 0.3  # weight of what the backbone said of the plain photograph
+    clip: float = 5.0  # greatest norm of a gradient
 
 
-def fit(args: argparse.Namespace, samples: list[Sample], names: list[str],
-        weights: dict[str, np.ndarray], recipe: Recipe) -> Head:
-    """The head, trained on all but the calibration groups, with its temperature
-    from the augmented views of those: they are nearer to what a bin camera sees
-    than the plain ones, on which the head may be surer of itself."""
-    features, owners = gather(args, samples)
-    targets = np.array([names.index(s.name) for s in owners])
-    held = np.array([data.held_for_calibration(s) for s in owners])
-    head = train(features[~held], targets[~held], names, weights, recipe)
-    judged = held.copy()
-    if args.views:
-        judged[:len(data.in_turn(samples, PLAIN_VIEW, args.plain))] = False
-    head.temperature = fit_temperature(head, features[judged], targets[judged])
-    head.notes = {"rows": int((~held).sum()), "calibration_rows": int(judged.sum())}
-    return head
+def teacher(network: Network, held: list[Photo]) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the untouched backbone says of the plain photographs: ImageNet
+    logits n×1001 (halves) and embeddings n×1280."""
+    logits, features = [], []
+    with torch.no_grad():
+        for i in range(0, len(held), 64):
+            batch = np.stack([scenes.letterbox(p.pixels, SIZE) for p in held[i:i + 64]])
+            embedding = network.embed(to_input(batch))
+            features.append(embedding)
+            logits.append(network.imagenet(embedding).half())
+    return torch.cat(logits), torch.cat(features)
 
 
-def evaluate(args: argparse.Namespace, head: Head, samples: list[Sample], names: list[str],
-             category_of: list[int]) -> dict[str, dict[str, object]]:
-    """Figures of the validation split under each resize rule."""
-    classes = np.array([names.index(s.name) for s in samples])
-    found = {}
-    for rule in augment.RULES if args.rules else (args.rule,):
-        features = extract(args.data, args.data / BACKBONE, args.work, samples, rule,
-                           args.seed, args.processes)
-        probabilities = head.probabilities(features)
-        found[rule] = summary(probabilities, category_of, classes, [s.source for s in samples])
-    return found
+def first_head(network: Network, features: torch.Tensor, classes: torch.Tensor, seed: int) -> None:
+    """A linear head on the untouched features: fine-tuning from a random head
+    would distort them first (Kumar et al. 2022, arXiv:2202.10054)."""
+    torch.manual_seed(seed)
+    count = torch.bincount(classes, minlength=network.head.out_features).clamp(min=1)
+    order = torch.multinomial(count[classes].float() ** -0.5, 500 * 512, replacement=True).view(500, 512)
+    torch.nn.init.zeros_(network.head.weight)
+    torch.nn.init.zeros_(network.head.bias)
+    optimiser = torch.optim.AdamW(network.head.parameters(), lr=2e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, len(order))
+    for chosen in order:
+        loss = F.cross_entropy(network.head(F.dropout(features[chosen], 0.2)), classes[chosen], label_smoothing=0.05)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
 
 
-def make_card(args: argparse.Namespace, names: list[str], training: list[Sample], validation: list[Sample],
-              head: Head, found: dict[str, dict[str, object]], extra: dict[str, object]) -> dict[str, object]:
-    """The card as models/card.go reads it, less the hash."""
-    rule = args.rule
-    metrics = {"set": "validation split of the shared photographs, groups of near-duplicates whole; "
-                      "same sources as training, not pictures of a bin camera", **found[rule],
-               "by_resize_rule": {name: {"accuracy": f["accuracy"]["value"],
-                                         "balanced_accuracy": f["balanced_accuracy"]}
-                                  for name, f in found.items()}, **extra}
-    half = [0.5, 0.5, 0.5]
-    return {
-        "version": args.version,
-        "classes": names,
-        "input": {"name": "input", "width": augment.SIZE, "height": augment.SIZE, "colour": "rgb",
-                  "resize": rule, "fill": list(augment.GREY), "mean": half, "deviation": half},
-        "output": {"logits": "logits", "embedding": "embedding"},
-        "temperature": round(head.temperature, 4),
-        "metrics": metrics,
-        "data": {"digest": data.digest(training), "sources": sorted({s.source for s in training}),
-                 "train": len(training), "val": len(validation)},
-        "sha256": "",
-        "licence": "Apache-2.0 for the backbone (MobileNetV2 1.0 with ImageNet weights, from "
-                   "github.com/google-coral/test_data) and for what was trained here. The training "
-                   "photographs are not part of the model: gd256 (authors state MIT elsewhere), wcnn and "
-                   "zju26 (no licence stated).",
-        "notes": (HERE / "notes.txt").read_text(encoding="utf-8").strip().replace("\n", " ")
-        + f" Command: {command(args)}",
-    }
+def start(args: argparse.Namespace, network: Network, held: list[Photo], training: list[Sample],
+          names: list[str]) -> torch.Tensor:
+    """Give the network its first head; the teacher's logits. Both are cached."""
+    path = args.work / f"teacher-{data.digest(training)[:16]}-{args.seed}.pt"
+    if path.exists():
+        said, head = torch.load(path)
+        network.head.load_state_dict(head)
+        return said
+    said, features = teacher(network, held)
+    first_head(network, features, torch.tensor([names.index(s.name) for s in training]), args.seed)
+    part = path.with_suffix(".part")
+    torch.save((said, network.head.state_dict()), part)
+    part.rename(path)
+    return said
 
 
-def command(args: argparse.Namespace) -> str:
-    """The command line that made the model, without machine paths."""
-    text = f"models/training/train.py --data ../shared/data --out models/base --seed {args.seed}"
-    text += f" --plain {args.plain} --augmented {args.augmented} --views {args.views} --rule {args.rule} --version {args.version}"
-    if args.recipe:
-        text += f" --recipe '{args.recipe}'"
-    return text
+class Trainer:
+    """The state of a run: network, average, optimiser, step."""
+
+    def __init__(self, network: Network, category_of: list[int], recipe: Recipe) -> None:
+        self.network, self.recipe, self.step = network, recipe, 0
+        self.first = [p.detach().clone() for p in network.parameters()]
+        self.average = [p.detach().clone() for p in network.parameters()]
+        self.total = sum(s.views // recipe.batch for s in recipe.stages)
+        table = torch.zeros(len(category_of), len(data.CATEGORIES))
+        table[torch.arange(len(category_of)), torch.tensor(category_of)] = 1
+        self.member = table
+        groups = []
+        count = len(network.kernels)
+        for depth, pair in enumerate(zip(network.kernels, network.biases)):
+            for tensor in pair:
+                size = max(1e-2, float(tensor.detach().square().mean().sqrt()))
+                groups.append({"params": [tensor], "lr": recipe.rate * size * recipe.depth ** ((count - 1 - depth) / 3)})
+        groups.append({"params": list(network.head.parameters()), "lr": recipe.head_rate})
+        self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.98))
+        self.peaks = [g["lr"] for g in groups]
+
+    def share_of_rate(self) -> float:
+        """Linear rise, then half a cosine to zero."""
+        at = self.step / self.total
+        if at < self.recipe.warm:
+            return at / self.recipe.warm
+        return 0.5 * (1 + np.cos(np.pi * (at - self.recipe.warm) / (1 - self.recipe.warm)))
+
+    def loss(self, pictures: torch.Tensor, classes: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
+        """Half of it by class, half by category (which is what is judged), and
+        what the backbone's own classifier still says against what it said."""
+        r, network = self.recipe, self.network
+        x = to_input(pictures.numpy())
+        target = F.one_hot(classes, len(self.member)).float()
+        said = F.softmax(said.float() / 2, dim=1)
+        rng = np.random.default_rng((17, self.step))
+        if rng.random() < r.mix:
+            share, order = float(rng.beta(0.2, 0.2)), torch.from_numpy(rng.permutation(len(x)))
+            x = share * x + (1 - share) * x[order]
+            target = share * target + (1 - share) * target[order]
+            said = share * said + (1 - share) * said[order]
+        logits, embedding = network(x.contiguous(memory_format=torch.channels_last))
+        logs = F.log_softmax(logits, dim=1)
+        smooth = target * (1 - r.smoothing) + r.smoothing / target.shape[1]
+        by_class = -(smooth * logs).sum(dim=1).mean()
+        categories = target @ self.member
+        categories = categories * (1 - r.smoothing) + r.smoothing / categories.shape[1]
+        by_category = -(categories * torch.log(logs.exp() @ self.member + 1e-7)).sum(dim=1).mean()
+        kept = F.kl_div(F.log_softmax(network.imagenet(embedding) / 2, dim=1), said, reduction="batchmean") * 4
+        return 0.5 * by_class + 0.5 * by_category + r.keep * kept
+
+    def train_step(self, pictures: torch.Tensor, classes: torch.Tensor, said: torch.Tensor) -> float:
+        """One step; its loss."""
+        loss = self.loss(pictures, classes, said)
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+        now = self.share_of_rate()
+        for group, peak in zip(self.optimiser.param_groups, self.peaks):
+            group["lr"] = peak * now
+        self.optimiser.step()
+        self.step += 1
+        pull = self.recipe.anchor * self.recipe.rate * now
+        keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for p, first, mean in zip(self.network.parameters(), self.first, self.average):
+                p.lerp_(first, pull)
+                mean.lerp_(p, 1 - keep)
+        return float(loss)
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, whole or not at all."""
+        state = {"step": self.step, "network": self.network.state_dict(), "average": self.average,
+                 "first": self.first, "optimiser": self.optimiser.state_dict(), "recipe": repr(self.recipe)}
+        part = path.with_suffix(".part")
+        torch.save(state, part)
+        part.rename(path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint of the same recipe, if there is one."""
+        if not path.exists():
+            return
+        state = torch.load(path)
+        if state["recipe"] != repr(self.recipe):
+            print(f"{path} is of another recipe and is not used", flush=True)
+            return
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.first, self.average = state["step"], state["first"], state["average"]
+        print(f"going on from step {self.step} of {self.total}", flush=True)
+
+    def averaged(self) -> dict[str, torch.Tensor]:
+        """The state of the averaged weights."""
+        state = {k: v.clone() for k, v in self.network.state_dict().items()}
+        for (name, _), mean in zip(self.network.named_parameters(), self.average):
+            state[name] = mean.clone()
+        return state
+
+
+def run(trainer: Trainer, held: list[Photo], samples: list[Sample], names: list[str], said: torch.Tensor,
+        args: argparse.Namespace) -> None:
+    """All stages from the trainer's step on."""
+    recipe, before, began, done = trainer.recipe, 0, time.monotonic(), 0
+    # What a picture of each size costs, for the time that is left.
+    cost = [s.views // recipe.batch * s.size**2 for s in recipe.stages]
+    for n, stage in enumerate(recipe.stages):
+        steps = stage.views // recipe.batch
+        start = max(0, trainer.step - before)
+        views = Views(held, samples, names, stage, args.seed, before * recipe.batch)
+        order = range(start * recipe.batch, steps * recipe.batch)
+        loader = DataLoader(views, recipe.batch, sampler=order, num_workers=args.processes, collate_fn=collate,
+                            prefetch_factor=4, worker_init_fn=lambda _: cv2.setNumThreads(1))
+        total, count = 0.0, 0
+        for pictures, classes, rows in loader if start < steps else ():
+            total, count = total + trainer.train_step(pictures, classes, said[rows]), count + 1
+            done += stage.size**2
+            if trainer.step % 50 == 0:
+                left = sum(cost[n + 1:]) + (steps + before - trainer.step) * stage.size**2
+                minutes = (time.monotonic() - began) / done * left / 60
+                print(f"step {trainer.step} of {trainer.total}, {stage.size} px: loss {total / count:.4f}; "
+                      f"{minutes:.0f} minutes left", flush=True)
+                total, count = 0.0, 0
+            if trainer.step % 200 == 0:
+                trainer.save(args.work / "checkpoint.pt")
+        before += steps
+    trainer.save(args.work / "checkpoint.pt")
 
 
 def parse() -> argparse.Namespace:
-    """The command line; `recipe` holds changes to head.Recipe as JSON."""
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.csv, images/, backbone/")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.onnx, card.json, golden.json")
-    parser.add_argument("--work", type=Path, default=HERE / "work", help="cache of features")
+    parser.add_argument("--work", type=Path, default=HERE / "work", help="masks, checkpoints, manifest of parts")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--plain", type=int, default=100_000, help="plain training views, at most")
-    parser.add_argument("--augmented", type=int, default=6_000, help="training views of each augmentation, at most")
-    parser.add_argument("--validation", type=int, default=100_000, help="validation photographs, at most")
-    parser.add_argument("--views", type=int, default=len(AUGMENTED_VIEWS), help="augmented views, 0 to 4")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--rule", choices=augment.RULES, default="letterbox", help="resize rule of the card")
-    parser.add_argument("--rules", action=argparse.BooleanOptionalAction, default=True,
-                        help="evaluate all resize rules, not only --rule")
-    parser.add_argument("--recipe", default="", help='changes to the head\'s recipe, as {"decay": 1e-3}')
-    parser.add_argument("--version", default="mnv2-2026.11.1")
+    parser.add_argument("--processes", type=int, default=2, help="processes that draw views")
+    parser.add_argument("--without", default="", help="a source to leave out of training (leave-one-source-out)")
+    parser.add_argument("--scale", type=float, default=1.0, help="length of the schedule in shares of the full one")
+    parser.add_argument("--version", default="mnv2-2026.11.2")
     return parser.parse_args()
 
 
-def main() -> int:
-    """Train, export, check, write."""
-    import torch
-
-    args = parse()
-    torch.set_num_threads(2)
-    began = time.monotonic()
-    recipe = Recipe(**{"seed": args.seed, **(json.loads(args.recipe) if args.recipe else {})})
+def prepare(args: argparse.Namespace) -> tuple[list[Sample], list[Sample], list[str], list[int]]:
+    """All samples, those that train, class names, their categories."""
     samples = data.read_samples(args.data)
     names, category_of = data.read_taxonomy(samples)
-    training = [s for s in samples if s.split == "train"]
-    validation = data.shuffled([s for s in samples if s.split == "val"])[:args.validation]
-    weights = backbone.load(args.data / BACKBONE)
-    head = fit(args, training, names, weights, recipe)
-    found = evaluate(args, head, validation, names, category_of)
-    args.out.mkdir(parents=True, exist_ok=True)
-    model = args.out / "model.onnx"
-    export.write_model(model, weights, head)
-    difference, golden = export.check(model, weights, head)
-    (args.out / "golden.json").write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
-    ratio = export.relative_time(model, args.data / BACKBONE)
-    export.write_card(args.out, make_card(args, names, training, validation, head, found, {
-        "time_to_backbone": round(ratio, 3), "recipe": asdict(recipe),
-        "views": [PLAIN_VIEW, *AUGMENTED_VIEWS[:args.views]], **head.notes}))
-    print(json.dumps(found[args.rule], indent=1))
-    print({name: (f["accuracy"]["value"], f["balanced_accuracy"]) for name, f in found.items()})
-    print(f"temperature {head.temperature:.3f}; logits within {difference:.1e} of PyTorch's; time {ratio:.3f} of "
-          f"the backbone's; {model.stat().st_size / 1e6:.1f} MB; {time.monotonic() - began:.0f} s")
+    args.work.mkdir(parents=True, exist_ok=True)
+    data.write_parts(args.work / "parts.csv", samples, args.data)
+    training = [s for s in samples if data.part(s) == "train" and s.source != args.without]
+    return samples, training, names, category_of
+
+
+def main() -> int:
+    """Train, then finish: choose, calibrate, export, check, write."""
+    args = parse()
+    torch.set_num_threads(2)
+    cv2.setNumThreads(2)
+    scale = args.scale
+    recipe = Recipe(stages=tuple(Stage(s.size, max(64, int(s.views * scale) // 64 * 64)) for s in Recipe.stages))
+    began = time.monotonic()
+    samples, training, names, category_of = prepare(args)
+    held = photos.load(args.data, args.work, training, args.processes)
+    print(f"{len(held)} photographs to train on, {np.mean([p.mask is not None for p in held]):.0%} with a mask", flush=True)
+    network = Network(backbone.load(args.data / BACKBONE), len(names))
+    said = start(args, network, held, training, names)
+    trainer = Trainer(network, category_of, recipe)
+    trainer.resume(args.work / "checkpoint.pt")
+    print(f"ready after {(time.monotonic() - began) / 60:.1f} minutes; {trainer.total - trainer.step} steps to go", flush=True)
+    run(trainer, held, training, names, said, args)
+    finish.finish(args, trainer, samples, training, names, category_of, held)
+    print(f"{(time.monotonic() - began) / 60:.0f} minutes", flush=True)
     return 0
 
 

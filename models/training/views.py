@@ -1,0 +1,94 @@
+"""Which views the network is trained on, and in which order.
+
+View i of a run depends on the seed and on i alone, not on how many processes
+draw or where a run was interrupted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+import scenes
+from data import CATEGORIES, Sample
+from scenes import Photo
+
+# How often a category is drawn. The thin ones more often than there are
+# photographs of them (recyclable is 80% of those), less than evenly: they
+# would be learnt by heart.
+CATEGORY_SHARE = {"recyclable": 0.46, "kitchen": 0.20, "hazardous": 0.16, "other": 0.18}
+# Within a category a class of n photographs is drawn as n^0.5.
+CLASS_POWER = 0.5
+VIEW_SHARE = {"mild": 0.42, "strong": 0.12, "scene": 0.46}
+# Several things of one class in a scene; for food also several kinds of it.
+HEAP, FOOD_HEAP = 0.12, 0.35
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: input side, number of views."""
+
+    size: int
+    views: int
+
+
+class Views(Dataset):
+    """Training views of one stage: (picture size×size×3 uint8, class, row of
+    the photograph)."""
+
+    def __init__(self, photos: list[Photo], samples: list[Sample], names: list[str], stage: Stage,
+                 seed: int, first: int) -> None:
+        self.photos, self.stage, self.seed, self.first = photos, stage, seed, first
+        self.classes = np.array([names.index(s.name) for s in samples])
+        self.food = names.index("food_scraps") if "food_scraps" in names else -1
+        self.rows: dict[int, list[int]] = defaultdict(list)
+        category = {}
+        for row, sample in enumerate(samples):
+            self.rows[int(self.classes[row])].append(row)
+            category[int(self.classes[row])] = sample.category
+        self.known = sorted(self.rows)
+        self.kitchen = [c for c in self.known if category[c] == "kitchen"]
+        share = np.zeros(len(self.known))
+        for name in CATEGORIES:
+            of = np.array([category[c] == name for c in self.known])
+            size = np.array([len(self.rows[c]) ** CLASS_POWER for c in self.known]) * of
+            if size.sum() > 0:
+                share += CATEGORY_SHARE[name] * size / size.sum()
+        self.share = share / share.sum()
+
+    def __len__(self) -> int:
+        return self.stage.views
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int, int]:
+        rng = np.random.default_rng((self.seed, self.first + index))
+        chosen = self.known[rng.choice(len(self.known), p=self.share)]
+        row = int(rng.choice(self.rows[chosen]))
+        kind = rng.choice(list(VIEW_SHARE), p=list(VIEW_SHARE.values()))
+        size = self.stage.size
+        if kind == "mild":
+            return scenes.mild(self.photos[row], size, rng), chosen, row
+        if kind == "strong":
+            return scenes.strong(self.photos[row], size, rng), chosen, row
+        heap = [row]
+        if rng.random() < (FOOD_HEAP if chosen in self.kitchen else HEAP):
+            others = [chosen]
+            if chosen in self.kitchen and rng.random() < 0.6:
+                others, chosen = self.kitchen, self.food
+            heap += [int(rng.choice(self.rows[int(rng.choice(others))])) for _ in range(rng.integers(1, 5))]
+        return scenes.scene([self.photos[r] for r in heap], size, rng), chosen, row
+
+
+def collate(batch: list[tuple[np.ndarray, int, int]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Pictures n×size×size×3 uint8, classes n, rows n."""
+    pictures, classes, rows = zip(*batch)
+    return torch.from_numpy(np.stack(pictures)), torch.tensor(classes), torch.tensor(rows)
+
+
+def held_scenes(photos: list[Photo], size: int, seed: int, each: int = 1) -> list[np.ndarray]:
+    """Scenes of photographs that training never sees, `each` of every one."""
+    return [scenes.scene([photo], size, np.random.default_rng((seed, 7_000_000 + row, n)))
+            for row, photo in enumerate(photos) for n in range(each)]
