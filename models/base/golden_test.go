@@ -1,7 +1,11 @@
 package base_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"testing"
 
@@ -12,10 +16,14 @@ import (
 	"github.com/binside/binside/models/modelstest"
 	"github.com/binside/binside/models/ort"
 	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/codec"
 )
 
-// The product's preprocessing and runtime give the logits that the training
-// code has, on pictures that a formula makes.
+// The product's decoder, preprocessing and runtime give the logits that the
+// training code has, on pictures that a formula makes: as pixels, as a PNG,
+// and as a PNG of twice the size, in which each pixel is four alike, so that
+// making it smaller gives the same pixels back. A JPEG is not exact, and what
+// its decoders make of it is measured by TestValidationSplit.
 func TestGoldenLogits(t *testing.T) {
 	data, err := os.ReadFile("golden.json")
 	require.NoError(t, err)
@@ -28,6 +36,8 @@ func TestGoldenLogits(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(data, &golden))
 	require.Len(t, golden.Pictures, len(formulas))
+	require.Positive(t, golden.Tolerance)
+	require.LessOrEqual(t, golden.Tolerance, 1e-3)
 
 	folder, err := base.Load()
 	require.NoError(t, err)
@@ -39,11 +49,36 @@ func TestGoldenLogits(t *testing.T) {
 	defer func() { require.NoError(t, runner.Close()) }()
 	for _, p := range golden.Pictures {
 		require.Contains(t, formulas, p.Name)
-		require.NoError(t, runner.Set(0, models.View{Image: formulas[p.Name]()}))
-		out, err := runner.Run(1)
-		require.NoError(t, err)
-		require.InDeltaSlice(t, p.Logits, out.Logits, golden.Tolerance, p.Name)
+		pixels := formulas[p.Name]()
+		for way, img := range map[string]*vision.Image{
+			"pixels": pixels, "PNG": throughPNG(t, folder, pixels, 1), "PNG of twice the size": throughPNG(t, folder, pixels, 2),
+		} {
+			require.NoError(t, runner.Set(0, models.View{Image: img, Crop: img.Rect()}))
+			out, err := runner.Run(1)
+			require.NoError(t, err)
+			require.InDeltaSlice(t, p.Logits, out.Logits, golden.Tolerance, "%s as %s", p.Name, way)
+		}
 	}
+}
+
+// throughPNG writes a picture with every pixel scale times as wide and high,
+// and decodes it as the product does for the model.
+func throughPNG(t *testing.T, folder *models.Folder, img *vision.Image, scale int) *vision.Image {
+	t.Helper()
+	large := image.NewNRGBA(image.Rect(0, 0, scale*img.Width, scale*img.Height))
+	for y := range large.Rect.Dy() {
+		for x := range large.Rect.Dx() {
+			at := 3 * (y/scale*img.Width + x/scale)
+			large.SetNRGBA(x, y, color.NRGBA{R: img.Pix[at], G: img.Pix[at+1], B: img.Pix[at+2], A: 255})
+		}
+	}
+	var file bytes.Buffer
+	require.NoError(t, png.Encode(&file, large))
+	minW, minH := ort.Spec(folder.Card.Input).MinSource(large.Rect.Dx(), large.Rect.Dy())
+	decoded, info, err := codec.Decode(file.Bytes(), codec.DefaultLimits(), codec.Options{MinWidth: minW, MinHeight: minH})
+	require.NoError(t, err)
+	require.Equal(t, scale*img.Width, decoded.Width)
+	return codec.Orient(decoded, info.Orientation)
 }
 
 // formulas make golden.json's pictures.

@@ -27,7 +27,7 @@ test_packages=(
 	python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-rtsp gstreamer1.0-plugins-base
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
-model_packages=(python3-torch python3-torchvision python3-onnx python3-numpy python3-pil python3-yaml libopenblas0-pthread)
+model_packages=(python3-torch python3-opencv python3-onnx python3-numpy python3-yaml libopenblas0-pthread)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
