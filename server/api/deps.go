@@ -150,8 +150,8 @@ type Config struct {
 	// WriteTimeout the sending of one answer (default 30 s), IdleTimeout the
 	// pause between two requests of a connection (default 75 s).
 	ReadTimeout, WriteTimeout, IdleTimeout time.Duration
-	// RequestTimeout bounds the work on one request, waiting for a verdict
-	// not counted (default 15 s).
+	// RequestTimeout bounds the work on one request, waiting for a verdict or
+	// a heat map not counted (default 15 s).
 	RequestTimeout time.Duration
 	// Heartbeat is the pause between two signs of life of a live stream
 	// (default 15 s).

@@ -109,15 +109,14 @@ func (s *Server) heatMap(i *inspection.Inspection) HeatMap {
 }
 
 func (s *Server) serveHeatMap(c *fiber.Ctx) error {
-	ctx := c.UserContext()
-	i, err := s.inspection(ctx, c.Params("id"), auth.Look)
+	i, err := s.inspection(c.UserContext(), c.Params("id"), auth.Look)
 	if err != nil {
 		return err
 	}
 	if s.Explainer == nil {
 		return kindNotFound.problem("No heat maps are made here")
 	}
-	ctx, stop := s.untilGone(ctx, c.Context().Conn())
+	ctx, stop := s.untilGone(c.Context().Conn())
 	defer stop()
 	h, err := s.Explainer.HeatMap(ctx, i)
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 // goneEvery is how often a waiting request's connection is looked at.
 const goneEvery = 200 * time.Millisecond
 
-// untilGone returns a context that ends, too, when the client hangs up or the
-// server is shut down: fasthttp tells a handler neither. stop ends the watch
-// and waits for it; it must be called before the handler returns, because the
-// connection is not the request's any more then.
-func (s *Server) untilGone(ctx context.Context, conn net.Conn) (gone context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	stopping, release := s.untilStop()
+// untilGone makes a context for work that may take longer than requests do: it
+// ends when the client hangs up, which fasthttp does not tell a handler, or
+// when Shutdown begins. stop ends the watch and waits for it; it must be called
+// before the handler returns, because the connection is not the request's any
+// more then.
+func (s *Server) untilGone(conn net.Conn) (ctx context.Context, stop func()) {
+	ctx, cancel := s.untilStop()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -29,8 +29,6 @@ func (s *Server) untilGone(ctx context.Context, conn net.Conn) (gone context.Con
 			select {
 			case <-ctx.Done():
 				return
-			case <-stopping.Done():
-				cancel()
 			case <-t.C:
 				if hungUp(conn) {
 					cancel()
@@ -41,7 +39,6 @@ func (s *Server) untilGone(ctx context.Context, conn net.Conn) (gone context.Con
 	return ctx, func() {
 		cancel()
 		<-done
-		release()
 	}
 }
 

@@ -51,7 +51,8 @@ type Config struct {
 	// Keep is how many are kept in memory (default 64, some tens of kilobytes
 	// each).
 	Keep int
-	// Timeout bounds the making of one (default 12 s).
+	// Timeout bounds the making of one (default 30 s: a second or two, and ten
+	// on a machine that is busy with other things).
 	Timeout time.Duration
 }
 
@@ -63,7 +64,7 @@ func (c Config) withDefaults() Config {
 		c.Keep = 64
 	}
 	if c.Timeout <= 0 {
-		c.Timeout = 12 * time.Second
+		c.Timeout = 30 * time.Second
 	}
 	return c
 }
