@@ -81,10 +81,10 @@ func newBed(t *testing.T, shut bool, cfg explanation.Config) *bed {
 // model takes for a battery, on black.
 func (b *bed) flagged(t *testing.T, id string) (*inspection.Inspection, image.Rectangle) {
 	t.Helper()
-	img := image.NewRGBA(image.Rect(0, 0, 1280, 720))
-	item := image.Rect(700, 200, 1000, 500)
-	for y := range 720 {
-		for x := range 1280 {
+	img := image.NewRGBA(image.Rect(0, 0, 640, 360))
+	item := image.Rect(350, 100, 500, 250)
+	for y := range 360 {
+		for x := range 640 {
 			c := color.RGBA{A: 255}
 			if image.Pt(x, y).In(item) {
 				c.R = 255
@@ -98,7 +98,7 @@ func (b *bed) flagged(t *testing.T, id string) (*inspection.Inspection, image.Re
 	require.NoError(t, b.objects.Put(t.Context(), key, buf.Bytes(), "image/jpeg"))
 	return &inspection.Inspection{
 		ID: id, Category: "hazardous", ModelVersion: "older-1",
-		Evidence: []inspection.Evidence{{Ordinal: 0, Key: key, Width: 1280, Height: 720, Item: &inspection.Box{MinX: 500, MinY: 100, MaxX: 1200, MaxY: 600}}},
+		Evidence: []inspection.Evidence{{Ordinal: 0, Key: key, Width: 640, Height: 360, Item: &inspection.Box{MinX: 250, MinY: 50, MaxX: 600, MaxY: 300}}},
 	}, item
 }
 
@@ -215,7 +215,7 @@ func TestWhyThereIsNoHeatMap(t *testing.T) {
 	h, err := b.HeatMap(t.Context(), &j)
 	require.NoError(t, err, "the next best is explained")
 	assert.Equal(t, 1, h.Ordinal)
-	assert.Equal(t, inspection.Box{MaxX: 1280, MaxY: 720}, h.Box, "all of it where nobody looked for the item")
+	assert.Equal(t, inspection.Box{MaxX: 640, MaxY: 360}, h.Box, "all of it where nobody looked for the item")
 }
 
 func TestCloseEndsWhatIsBeingMade(t *testing.T) {
