@@ -11,7 +11,9 @@ import (
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/explanation"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
@@ -72,6 +74,12 @@ type Hub interface {
 	Subscribe(ctx context.Context, keep func(*inspection.Inspection) bool) (*notify.Subscription, error)
 }
 
+// Explainer makes heat maps; see explanation.Service.
+type Explainer interface {
+	Status(i *inspection.Inspection) explanation.Status
+	HeatMap(ctx context.Context, i *inspection.Inspection) (*explanation.HeatMap, error)
+}
+
 // Demonstration reports on the demonstration station.
 type Demonstration interface {
 	Report(ctx context.Context) (DemonstrationReport, error)
@@ -110,6 +118,8 @@ type Deps struct {
 	// BinChanged is called after a bin was changed, so that the worker asks
 	// for it anew; may be nil.
 	BinChanged func(id string)
+	// Explainer is nil where no heat maps are made.
+	Explainer Explainer
 	// Demonstration is nil where there is none.
 	Demonstration Demonstration
 	// Components says how the parts do, by the names model, queue, store and
@@ -140,8 +150,8 @@ type Config struct {
 	// WriteTimeout the sending of one answer (default 30 s), IdleTimeout the
 	// pause between two requests of a connection (default 75 s).
 	ReadTimeout, WriteTimeout, IdleTimeout time.Duration
-	// RequestTimeout bounds the work on one request, waiting for a verdict
-	// not counted (default 15 s).
+	// RequestTimeout bounds the work on one request, waiting for a verdict or
+	// a heat map not counted (default 15 s).
 	RequestTimeout time.Duration
 	// Heartbeat is the pause between two signs of life of a live stream
 	// (default 15 s).
@@ -161,6 +171,9 @@ type Config struct {
 	SecureCookie bool
 	// OpenMetrics lets /metrics answer without a credential.
 	OpenMetrics bool
+	// Thresholds are those of bins without their own (default
+	// verdict.DefaultThresholds).
+	Thresholds verdict.Thresholds
 	// MediaDir is the only folder from which cameras of kind "file" may read;
 	// empty: such cameras cannot be made through the API.
 	MediaDir string
@@ -190,6 +203,9 @@ func (c Config) withDefaults() Config {
 	orTime(&c.LinkLife, 5*time.Minute)
 	if c.Version == "" {
 		c.Version = "dev"
+	}
+	if c.Thresholds == (verdict.Thresholds{}) {
+		c.Thresholds = verdict.DefaultThresholds()
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -9,7 +9,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/explain"
 	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/explanation"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
@@ -80,6 +82,11 @@ var errorKinds = []struct {
 	{queue.ErrClosed, kindStopping},
 	{notify.ErrClosed, kindStopping},
 	{notify.ErrTooMany, kind{slug: "too-many-streams", title: "Too many live streams are open", status: http.StatusServiceUnavailable, retry: 30 * time.Second}},
+	{explanation.ErrEvidenceGone, kind{slug: "evidence-gone", title: "No picture of the deposit is kept", status: http.StatusNotFound}},
+	{explanation.ErrNoCategory, kind{slug: "nothing-to-explain", title: "The record names no category of the taxonomy in force", status: http.StatusNotFound}},
+	{explanation.ErrBusy, kind{slug: "explanations-busy", title: "As many heat maps are being made as may be", status: http.StatusServiceUnavailable, retry: 2 * time.Second}},
+	{explanation.ErrClosed, kindStopping},
+	{explain.ErrModelChanged, kind{slug: "model-changed", title: "The model was changed meanwhile", status: http.StatusServiceUnavailable, retry: time.Second}},
 	{models.ErrBusy, kind{slug: "models-busy", title: "The models are busy", status: http.StatusServiceUnavailable, retry: time.Second}},
 	{auth.ErrRefused, kindUnauthorised},
 	{auth.ErrExpiry, kindValidation},

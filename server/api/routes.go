@@ -175,6 +175,7 @@ func (s *Server) register() {
 	s.registerCameras()
 	s.registerPush()
 	s.registerInspections()
+	s.registerExplanation()
 	s.registerEvents()
 	s.registerSamples()
 	s.registerReference()

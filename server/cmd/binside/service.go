@@ -21,6 +21,7 @@ import (
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/config"
 	"github.com/binside/binside/server/demonstration"
+	"github.com/binside/binside/server/explanation"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
@@ -237,10 +238,18 @@ func (s *service) startAPI(ctx context.Context) error {
 	intake := pipeline.NewIntake(pipeline.IntakeConfig{
 		Limits: s.limits(), MinSource: minSource,
 	}, s.store, s.queue, s.hub, s.prepared, s.metrics)
+	explainer, err := explanation.New(explanation.Config{}, explanation.Deps{
+		Objects: s.objects, Classifier: s.pool, ModelVersion: func() string { return s.pool.Card().Version },
+		Taxonomy: taxonomy.Default(), Registerer: s.registry,
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose("explanations", func(context.Context) error { explainer.Close(); return nil })
 	deps := api.Deps{
 		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Auth: s.auth,
 		Taxonomy: taxonomy.Default(), Card: *s.pool.Card(), BinChanged: s.worker.InvalidateBin,
-		Components: s.components, Page: web.Files(), SigningKey: key,
+		Explainer: explainer, Components: s.components, Page: web.Files(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,
 	}
 	if s.demo != nil {
@@ -249,7 +258,8 @@ func (s *service) startAPI(ctx context.Context) error {
 	//nolint:contextcheck // every request brings a context of its own
 	s.api, err = api.New(deps, api.Config{
 		Version: version, MaxBody: int(s.cfg.HTTP.MaxBody), Limits: s.limits(), ReadTimeout: s.cfg.HTTP.ReadTimeout,
-		TLSCert: s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),
+		Thresholds: s.cfg.Verdict.Thresholds(),
+		TLSCert:    s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),
 	})
 	if err != nil {
 		return err

@@ -43,6 +43,27 @@ try {
   await page.waitForFunction(() => document.querySelector("[data-testid=evidence]").naturalWidth > 0);
   await page.screenshot({ path: join(shots, "inspection-desktop.png") });
 
+  // Why it was flagged is a key away: the rule in words, the margins, and a
+  // heat map over the picture that can be turned off and closed again.
+  await page.keyboard.press("w");
+  await page.getByTestId("sentence").waitFor();
+  assert.match(await page.getByTestId("sentence").innerText(), /最可能是/);
+  await page.getByTestId("margin-other-category").waitFor();
+  const heat = page.getByTestId("heat");
+  await heat.waitFor();
+  await page.waitForFunction(() => document.querySelector("[data-testid=heat]").naturalWidth > 0);
+  assert.match(await page.getByTestId("heat-figures").innerText(), /\d%/);
+  await page.screenshot({ path: join(shots, "explanation-desktop.png") });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.screenshot({ path: join(shots, "explanation-phone.png") });
+  const over = await page.evaluate(() => document.querySelector("dialog").scrollWidth - document.querySelector("dialog").clientWidth);
+  assert.ok(over <= 0, `the explanation is ${over} px wider than a phone`);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.getByTestId("heat-toggle").uncheck();
+  await heat.waitFor({ state: "detached" });
+  await page.keyboard.press("w");
+  await page.getByTestId("explanation").waitFor({ state: "detached" });
+
   // It is relabelled; the flag goes away.
   await page.getByTestId("item-class").selectOption("battery");
   await page.getByTestId("review").waitFor();

@@ -1,5 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Bin, Evidence, Inspection, Station } from "./api";
+import { Bar } from "./Bar";
+import { ExplanationPanel, HeatControls, within } from "./ExplanationPanel";
+import type { Heat } from "./ExplanationPanel";
 import { ReviewForm } from "./ReviewForm";
 import { useI18n } from "./i18n";
 import type { Word } from "./i18n";
@@ -21,6 +24,16 @@ export function InspectionView({ inspection: i, bin, station, onClose, onChanged
     const d = dialog.current;
     if (d && !d.open) d.showModal();
   }, []);
+  const [why, setWhy] = useState(false);
+  const [heat, setHeat] = useState<Heat>();
+  useEffect(() => {
+    const key = (e: KeyboardEvent) => {
+      if (e.ctrlKey || e.metaKey || e.altKey || e.target instanceof HTMLSelectElement) return;
+      if (e.key.toLowerCase() === "w") setWhy((open) => !open);
+    };
+    addEventListener("keydown", key);
+    return () => removeEventListener("keydown", key);
+  }, []);
   const changed = useCallback((n: Inspection) => onChanged(n), [onChanged]);
   const took = new Date(i.decided_at).getTime() - new Date(i.received_at).getTime();
   return (
@@ -32,7 +45,7 @@ export function InspectionView({ inspection: i, bin, station, onClose, onChanged
       </header>
       <div className="columns">
         <div>
-          <Pictures evidence={i.evidence} />
+          <Pictures evidence={i.evidence} heat={heat} />
           {i.sampled && <p className="quiet">{t("sampled")}</p>}
           <ReviewForm key={i.id} inspection={i} onChanged={changed} />
         </div>
@@ -41,10 +54,10 @@ export function InspectionView({ inspection: i, bin, station, onClose, onChanged
           {Object.entries(i.categories).sort((a, b) => b[1] - a[1]).map(([id, p]) => (
             <Bar key={id} label={tax.category(id)} share={p} colour={tax.colour(id)} mark={i.accepts.includes(id) ? "✓" : ""} text={percent(p, 1)} />
           ))}
-          <h3>{t("classes")}</h3>
-          {i.classes.map((c) => (
-            <Bar key={c.class} label={tax.itemClass(c.class)} share={c.probability} colour={tax.colour(tax.categoryOf(c.class) ?? "")} text={percent(c.probability, 1)} />
-          ))}
+          <h3>
+            <button className="why" aria-expanded={why} onClick={() => setWhy(!why)} data-testid="why">{t("why")} (W)</button>
+          </h3>
+          {why && <ExplanationPanel key={i.id} id={i.id} onHeat={setHeat} />}
           <dl>
             <dt>{t("thrownInto")}</dt>
             <dd>{station?.name ?? i.station_id} · {bin?.name ?? i.bin_id} ({t("accepts")} {list(i.accepts.map((a) => tax.category(a)))})</dd>
@@ -67,14 +80,20 @@ export function InspectionView({ inspection: i, bin, station, onClose, onChanged
   );
 }
 
-function Pictures({ evidence }: { evidence: Evidence[] }) {
+function Pictures({ evidence, heat }: { evidence: Evidence[]; heat: Heat | undefined }) {
   const { t } = useI18n();
   const [at, setAt] = useState(0);
-  const shown = evidence[at];
-  if (!shown) return <p className="quiet noPicture">{t("noEvidence")}</p>;
+  const [shown, setShown] = useState(true);
+  const [opacity, setOpacity] = useState(0.8);
+  const picture = evidence[at];
+  if (!picture) return <p className="quiet noPicture">{t("noEvidence")}</p>;
+  const here = heat?.map.image === picture.ordinal ? heat : undefined;
   return (
     <figure>
-      {shown.url ? <Picture evidence={shown} url={shown.url} /> : <p className="quiet noPicture">{t("evidenceGone")}</p>}
+      {picture.url
+        ? <Picture evidence={picture} url={picture.url} heat={shown ? here : undefined} opacity={opacity} />
+        : <p className="quiet noPicture">{t("evidenceGone")}</p>}
+      {here && <HeatControls category={here.map.category ?? ""} shown={shown} onShown={setShown} opacity={opacity} onOpacity={setOpacity} />}
       {evidence.length > 1 && (
         <div className="strip">
           {evidence.map((e, n) => (
@@ -82,35 +101,20 @@ function Pictures({ evidence }: { evidence: Evidence[] }) {
           ))}
         </div>
       )}
-      <figcaption className="code quiet">{t("hash")}: {shown.sha256}</figcaption>
+      <figcaption className="code quiet">{t("hash")}: {picture.sha256}</figcaption>
     </figure>
   );
 }
 
-function Picture({ evidence: e, url }: { evidence: Evidence; url: string }) {
+function Picture({ evidence: e, url, heat, opacity }: { evidence: Evidence; url: string; heat: Heat | undefined; opacity: number }) {
   const { t } = useI18n();
+  const { box, strongest } = heat?.map ?? {};
   return (
     <span className="picture">
       <img src={url} alt={t("evidence")} width={e.width} height={e.height} data-testid="evidence" />
-      {e.item && (
-        <span
-          className="box"
-          style={{
-            left: `${(100 * e.item.min_x) / e.width}%`, top: `${(100 * e.item.min_y) / e.height}%`,
-            width: `${(100 * (e.item.max_x - e.item.min_x)) / e.width}%`, height: `${(100 * (e.item.max_y - e.item.min_y)) / e.height}%`,
-          }}
-        />
-      )}
+      {heat && box && <img className="heat" src={heat.url} alt={t("heatMap")} style={{ ...within(box, e), opacity }} data-testid="heat" />}
+      {heat && strongest && <span className="strongest" style={within(strongest.box, e)} />}
+      {e.item && <span className="box" style={within(e.item, e)} />}
     </span>
-  );
-}
-
-function Bar({ label, share, colour, text, mark }: { label: string; share: number; colour: string; text: string; mark?: string }) {
-  return (
-    <div className="bar">
-      <span>{label} {mark}</span>
-      <span className="track"><span style={{ width: `${100 * share}%`, background: colour }} /></span>
-      <span className="figure">{text}</span>
-    </div>
   );
 }

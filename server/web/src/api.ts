@@ -80,6 +80,45 @@ export interface Inspection {
   review?: Review;
 }
 
+export interface Margin {
+  quantity: string;
+  value: number;
+  threshold: number;
+  met: boolean;
+  name: Text;
+  effect: Verdict;
+  low: number;
+  high: number;
+}
+
+export interface HeatMap {
+  state: "absent" | "running" | "ready" | "unavailable";
+  reason?: "evidence-gone" | "nothing-to-explain" | "not-offered";
+  done?: number;
+  total?: number;
+  model_version?: string;
+  same_model: boolean;
+  category?: string;
+  image: number;
+  box?: Box;
+  probability?: number;
+  strangeness?: number;
+  strongest?: { box: Box; probability: number };
+}
+
+/** Explanation says why an inspection was decided as it was. */
+export interface Explanation {
+  sentence: Text;
+  classes: { class: string; name: Text; category: string; probability: number }[];
+  margins: Margin[];
+  thresholds_of: "decision" | "now";
+  frames: { kept: number; agreement?: number; strangeness?: number };
+  model_version: string;
+  taxonomy_version: string;
+  rule_version: string;
+  heat_map: HeatMap;
+}
+
 export interface Thresholds {
   tell: number;
   pass: number;
@@ -189,7 +228,8 @@ export class Problem extends Error {
 
 const base = "/api/v1";
 
-async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+/** ask sends a request; an answer that is a problem is thrown as one. */
+async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const init: RequestInit = { method, credentials: "same-origin", signal: signal ?? AbortSignal.timeout(30_000) };
   if (body instanceof FormData) {
     init.body = body;
@@ -204,11 +244,13 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
     if (signal?.aborted) throw cause;
     throw new Problem({ type: "urn:binside:problem:unreachable", title: "No answer from the server", status: 0 });
   }
-  if (answer.status === 204) return undefined as T;
-  const text = await answer.text();
-  const json: unknown = text === "" ? undefined : JSON.parse(text);
-  if (!answer.ok) throw new Problem(json as ProblemBody);
-  return json as T;
+  if (!answer.ok) throw new Problem((await answer.json()) as ProblemBody);
+  return answer;
+}
+
+async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const text = await (await ask(method, path, body, signal)).text();
+  return (text === "" ? undefined : JSON.parse(text)) as T;
 }
 
 export interface InspectionQuery {
@@ -240,6 +282,9 @@ export const api = {
   demonstration: () => call<Demonstration>("GET", "/demonstration"),
   inspections: (q: InspectionQuery) => call<Page<Inspection>>("GET", inspectionsPath(q)),
   inspection: (id: string) => call<Inspection>("GET", `/inspections/${id}`),
+  explanation: (id: string, signal: AbortSignal) => call<Explanation>("GET", `/inspections/${id}/explanation`, undefined, signal),
+  /** heatMap makes the heat map; aborting it ends the work on the server, too. */
+  heatMap: async (id: string, signal: AbortSignal) => (await ask("GET", `/inspections/${id}/explanation/heatmap`, undefined, signal)).blob(),
   review: (id: string, body: { decision: string; category?: string; item_class?: string }) =>
     call<Inspection>("POST", `/inspections/${id}/review`, body),
   samples: (cursor?: string) =>

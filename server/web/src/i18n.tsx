@@ -60,7 +60,7 @@ const words = {
   orClass: { zh: "或具体品类", en: "or the item class" },
   save: { zh: "保存", en: "Save" },
   decidedBy: { zh: "复核人", en: "Reviewed by" },
-  keys: { zh: "按键:↑↓ 选择,回车打开,C 确认,1–4 改类别,Esc 关闭", en: "Keys: ↑↓ choose, Enter open, C confirm, 1–4 category, Esc close" },
+  keys: { zh: "按键:↑↓ 选择,回车打开,C 确认,1–4 改类别,W 为什么,Esc 关闭", en: "Keys: ↑↓ choose, Enter open, C confirm, 1–4 category, W why, Esc close" },
   camera_connecting: { zh: "连接中", en: "connecting" },
   camera_streaming: { zh: "正常", en: "streaming" },
   camera_failed: { zh: "中断", en: "failed" },
@@ -71,6 +71,30 @@ const words = {
   "reason_too-dark": { zh: "太暗", en: "too dark" },
   "reason_too-bright": { zh: "过曝", en: "too bright" },
   reason_blurred: { zh: "模糊", en: "blurred" },
+  why: { zh: "为什么这样判?", en: "Why?" },
+  margins: { zh: "离门槛多远", en: "Margin to the thresholds" },
+  threshold: { zh: "门槛", en: "threshold" },
+  marginMet: { zh: "已达到", en: "reached" },
+  marginShort: { zh: "还差", en: "short by" },
+  points: { zh: "个百分点", en: "points" },
+  thresholdsNow: { zh: "门槛是桶现在的设置。", en: "Thresholds as the bin is set now." },
+  agreement: { zh: "各帧一致", en: "Frames that agree" },
+  strangeness: { zh: "陌生程度", en: "Strangeness" },
+  strange: { zh: "比训练见过的几乎都陌生,概率不可信", en: "stranger than nearly all it learnt from: the probabilities mean little" },
+  notStrange: { zh: "在见过的范围内(1 以下)", en: "within what it knows (below 1)" },
+  heatMap: { zh: "热力图", en: "Heat map" },
+  heatMaking: { zh: "正在逐块遮盖、重新识别…", en: "Covering part after part and looking again…" },
+  heatShow: { zh: "显示热力图", en: "Show the heat map" },
+  heatOpacity: { zh: "浓淡", en: "Opacity" },
+  heatFor: { zh: "支持", en: "for" },
+  heatAgainst: { zh: "反对", en: "against" },
+  heatAlone: { zh: "现用模型单看这张图", en: "The model in force, on this picture alone" },
+  heatCovered: { zh: "遮住虚线框后", en: "With the dashed part covered" },
+  heatNoPatch: { zh: "遮住哪里都不会更不像:没有哪一处是关键。", en: "Covering any part costs it nothing: no single place is decisive." },
+  heatOtherModel: { zh: "热力图来自现用模型,不是当时判定的模型:", en: "The heat map is of the model in force, not of the one that judged:" },
+  "unavailable_evidence-gone": { zh: "图片没有保存或已过保存期,不能画热力图。", en: "No picture is kept, so there is no heat map." },
+  "unavailable_nothing-to-explain": { zh: "记录里没有现用分类标准的类别,不能画热力图。", en: "The record names no category of the taxonomy in force, so there is no heat map." },
+  "unavailable_not-offered": { zh: "这个服务没有启用热力图。", en: "This service makes no heat maps." },
   demo: { zh: "演示投放点", en: "Demonstration station" },
   demoAbout: {
     zh: "模拟器知道真值,因此可以实时评分。画面由真实照片抠图合成,模型从未用这些画面训练。",
@@ -112,6 +136,11 @@ const words = {
   "problem_image-type-mismatch": { zh: "内容与文件类型不符", en: "it is not what its name says" },
   "problem_image-truncated": { zh: "文件不完整,请重新导出或拍摄", en: "the file is cut off; export or take it again" },
   "problem_image-corrupt": { zh: "文件已损坏,请重新导出或拍摄", en: "the file is damaged; export or take it again" },
+  "problem_evidence-gone": { zh: "图片没有保存或已过保存期。", en: "No picture is kept." },
+  "problem_explanations-busy": { zh: "正在为别人画热力图,请稍后重试。", en: "A heat map is being made for somebody else. Try again in a moment." },
+  "problem_models-busy": { zh: "模型正忙于识别投放,请稍后重试。", en: "The models are busy with deposits. Try again in a moment." },
+  "problem_model-changed": { zh: "模型刚刚更换,请重试。", en: "The model was changed just now. Try again." },
+  problem_timeout: { zh: "花的时间太长,请稍后重试。", en: "It took too long. Try again in a moment." },
   problem_unreachable: { zh: "服务器没有回应。请检查服务是否在运行,然后重试。", en: "The server does not answer. Check that it runs, then try again." },
   problem_other: { zh: "没有成功", en: "That did not work" },
 } as const satisfies Record<string, Text>;
@@ -126,6 +155,7 @@ export interface I18n {
   reason: (code: string) => string;
   problem: (p: Problem) => string;
   percent: (share: number, digits?: number) => string;
+  number: (value: number, digits: number) => string;
   time: (iso: string, zone?: string) => string;
   /** list joins the parts of an enumeration. */
   list: (parts: string[]) => string;
@@ -144,6 +174,7 @@ export function makeI18n(language: Language, toggle: () => void): I18n {
     problem: (p) => lookup(`problem_${p.slug}`) ?? `${t("problem_other")}: ${p.detail || p.message}`,
     percent: (share, digits = 0) =>
       new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(share),
+    number: (value, digits) => new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value),
     time: (iso, zone) =>
       new Intl.DateTimeFormat(locale, {
         month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false,
