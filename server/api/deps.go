@@ -11,6 +11,7 @@ import (
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
@@ -105,6 +106,10 @@ type Deps struct {
 	Hub      Hub
 	Auth     *auth.Service
 	Taxonomy *taxonomy.Taxonomy
+	// Policy is what verdicts follow, by the same taxonomy; Thresholds are for
+	// bins that have none of their own.
+	Policy     *verdict.Policy
+	Thresholds verdict.Thresholds
 	// Card is the running model's.
 	Card models.Card
 	// BinChanged is called after a bin was changed, so that the worker asks

@@ -85,10 +85,21 @@ type Inspection struct {
 	Categories map[string]float64 `json:"categories" doc:"Probability of every category"`
 	// Classes are the most probable item classes, at most five.
 	Classes []models.ClassProbability `json:"classes"`
+	// Score is the expected harm of saying nothing over that of telling, and
+	// TellAt the least that is told (0: nobody is). Miss is the expected harm
+	// of saying nothing, and PassAt the most that passes. BoundLevel says of
+	// which deposits the bound behind TellAt was taken. All are empty in
+	// records of before rules-2026.11.2.
+	Score      float64       `json:"score" doc:"Expected harm of saying nothing over that of telling"`
+	TellAt     float64       `json:"tell_at" doc:"Least score that is told; 0: nobody is told"`
+	Miss       float64       `json:"miss" doc:"Expected harm of saying nothing"`
+	PassAt     float64       `json:"pass_at" doc:"Most expected harm that passes"`
+	BoundLevel verdict.Level `json:"bound_level,omitempty" doc:"Of which deposits the bound behind tell_at was taken"`
 	// Accepts are the bin's categories when it was decided.
 	Accepts         []string `json:"accepts"`
 	ModelVersion    string   `json:"model_version"`
 	TaxonomyVersion string   `json:"taxonomy_version"`
+	HarmVersion     string   `json:"harm_version,omitempty"`
 	RuleVersion     string   `json:"rule_version"`
 
 	Evidence []Evidence `json:"evidence"`
