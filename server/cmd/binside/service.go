@@ -239,6 +239,10 @@ func (s *service) startWorker(ctx context.Context) error {
 	retention.Start(ctx)
 	s.onClose("retention", func(context.Context) error { retention.Close(); return nil })
 
+	stations := pipeline.NewStations(pipeline.StationsConfig{Model: s.pool.Card().Version}, s.store, s.policy, s.log)
+	stations.Start(ctx)
+	s.onClose("stations' bounds", func(context.Context) error { stations.Close(); return nil })
+
 	minSource := ort.Spec(s.pool.Card().Input).MinSource
 	s.worker = pipeline.NewWorker(pipeline.WorkerConfig{
 		InFlight: s.cfg.Queue.InFlight, Thresholds: s.cfg.Verdict.Thresholds(), PassShare: s.cfg.Evidence.PassShare,
