@@ -1,9 +1,9 @@
 package verdict
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -88,7 +88,7 @@ func TestLevels(t *testing.T) {
 func TestGroupsCountOnce(t *testing.T) {
 	s := sure(300, 0.97)
 	for i := range s.Rows {
-		s.Rows[i].Group = fmt.Sprint(i / 3)
+		s.Rows[i].Group = strconv.Itoa(i / 3)
 	}
 	b := policy(t, s).Bound([]string{"recyclable"}, DefaultThresholds())
 	assert.Equal(t, LevelSmall, b.Level)
@@ -97,7 +97,7 @@ func TestGroupsCountOnce(t *testing.T) {
 	// One group in which one of three is surely taken for a battery.
 	s = sure(450, 0.97)
 	for i := range s.Rows {
-		s.Rows[i].Group = fmt.Sprint(i / 3)
+		s.Rows[i].Group = strconv.Itoa(i / 3)
 	}
 	s.Rows[1].Probabilities = []float64{0.001, 0, 0.999, 0}
 	b = policy(t, s).Bound([]string{"recyclable"}, DefaultThresholds())
@@ -164,7 +164,7 @@ func TestTheBoundHoldsOnFreshDraws(t *testing.T) {
 		s := &models.RiskSample{Classes: sampleClasses}
 		for k := range 300 {
 			s.Rows = append(s.Rows, models.RiskRow{
-				Class: "paper", Category: "recyclable", Group: fmt.Sprint(k), Probabilities: noisyProbabilities(rng, 0),
+				Class: "paper", Category: "recyclable", Group: strconv.Itoa(k), Probabilities: noisyProbabilities(rng, 0),
 			})
 		}
 		bound := policy(t, s).Bound(accepts, th)

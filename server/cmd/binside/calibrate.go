@@ -149,7 +149,14 @@ func (c calibration) names() (map[[2]string]string, error) {
 	return names, nil
 }
 
-func predictAll(ctx context.Context, cfg config.Config, pool *models.Pool, dir string, photographs []datasets.Labelled) (*models.RiskSample, error) {
+// predictAll runs the model over photographs below dir; nothing outside it is
+// read, whatever the manifest names.
+func predictAll(ctx context.Context, cfg config.Config, pool *models.Pool, dir string, photographs []datasets.Labelled) (_ *models.RiskSample, err error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
 	card := pool.Card()
 	sample := &models.RiskSample{Model: card.SHA256, Classes: card.Classes, Rows: make([]models.RiskRow, len(photographs))}
 	at := make(map[string]int, len(card.Classes))
@@ -160,7 +167,7 @@ func predictAll(ctx context.Context, cfg config.Config, pool *models.Pool, dir s
 	work.SetLimit(2 * runtime.GOMAXPROCS(0))
 	for i, p := range photographs {
 		work.Go(func() error {
-			prediction, err := predictFile(ctx, cfg, pool, filepath.Join(dir, filepath.FromSlash(p.Path)))
+			prediction, err := predictFile(ctx, cfg, pool, root, filepath.FromSlash(p.Path))
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.Path, err)
 			}
@@ -179,8 +186,8 @@ func predictAll(ctx context.Context, cfg config.Config, pool *models.Pool, dir s
 }
 
 // predictFile classifies a picture as the service does a pushed one.
-func predictFile(ctx context.Context, cfg config.Config, pool *models.Pool, path string) (models.Prediction, error) {
-	data, err := os.ReadFile(path)
+func predictFile(ctx context.Context, cfg config.Config, pool *models.Pool, root *os.Root, path string) (models.Prediction, error) {
+	data, err := root.ReadFile(path)
 	if err != nil {
 		return models.Prediction{}, err
 	}
