@@ -27,6 +27,7 @@ const (
 	columnCategory = "category"
 	columnSource   = "source"
 	columnClass    = "item_class"
+	columnOurs     = "class"
 	columnGroup    = "group"
 	columnSplit    = "split"
 )
@@ -41,6 +42,8 @@ type Image struct {
 	Category string
 	Source   string
 	// ItemClass, Group and Split are empty where the manifest does not say.
+	// ItemClass is the column class where there is one: the model's own name of
+	// what the source calls item_class.
 	ItemClass, Group, Split string
 }
 
@@ -148,6 +151,9 @@ func parseImage(record []string, at map[string]int) (Image, error) {
 		Path: field(columnPath), Category: field(columnCategory), Source: AllSources,
 		ItemClass: field(columnClass), Group: field(columnGroup), Split: field(columnSplit),
 	}
+	if ours := field(columnOurs); ours != "" {
+		img.ItemClass = ours
+	}
 	required := []string{columnPath, columnCategory}
 	if _, ok := at[columnSource]; ok {
 		img.Source = field(columnSource)
@@ -158,7 +164,7 @@ func parseImage(record []string, at map[string]int) (Image, error) {
 			return img, fmt.Errorf("%s is empty, allowed is a text", name)
 		}
 	}
-	for _, name := range []string{columnCategory, columnSource, columnClass} {
+	for _, name := range []string{columnCategory, columnSource, columnClass, columnOurs} {
 		if v := field(name); !utf8.ValidString(v) {
 			return img, fmt.Errorf("%s is %q, allowed is a text in UTF-8", name, v)
 		}

@@ -36,6 +36,8 @@ type Result struct {
 	// and Named the category that each decision names.
 	Verdicts []verdict.Verdict
 	Named    []string
+	// Prediction is what the classifier said.
+	Prediction models.Prediction
 }
 
 // Unreadable is a file that could not be opened or decoded.
@@ -63,7 +65,8 @@ type Evaluator struct {
 	// Decode makes a picture of a file's bytes, upright.
 	Decode func(data []byte) (*vision.Image, error)
 	Judge  Judge
-	// Categories are the taxonomy's. Each has one bin.
+	// Categories are the taxonomy's. Each has one bin; without any, nothing is
+	// judged.
 	Categories []string
 	// MaxBytes is the longest file that is read; 0 is 64 MiB.
 	MaxBytes int64
@@ -165,7 +168,7 @@ func (e *Evaluator) answer(ctx context.Context, dir string, img Image) (answer, 
 }
 
 func (e *Evaluator) judge(img Image, p models.Prediction, q verdict.Quality) Result {
-	r := Result{Image: img}
+	r := Result{Image: img, Prediction: p}
 	for i, bin := range e.Categories {
 		d := e.Judge(p, []string{bin}, q)
 		if i == 0 {

@@ -1,24 +1,27 @@
 package verdict
 
-import (
-	"slices"
+import "github.com/binside/binside/models"
 
-	"github.com/binside/binside/datasets/taxonomy"
-	"github.com/binside/binside/models"
-)
-
-// RuleVersion names the rules of Decide; it changes whenever they do, and
-// every inspection records it.
-const RuleVersion = "rules-2026.11.1"
+// RuleVersion names the rules of Policy.Decide; it changes whenever they do,
+// and every inspection records it.
+const RuleVersion = "rules-2026.11.2"
 
 // The reasons of a Decision: stable words, stored and shown.
 const (
-	// ReasonAccepted: the accepted categories are probable enough (pass).
+	// ReasonAccepted: the expected harm of saying nothing is less than a
+	// person's time (pass).
 	ReasonAccepted = "accepted"
-	// ReasonOtherSure: a category that the bin does not accept is sure (tell).
+	// ReasonOtherSure: the expected harm of saying nothing outweighs that of a
+	// false accusation by as much as the bound asks for (tell).
 	ReasonOtherSure = "other-category-sure"
 	// ReasonUnsure: neither (check).
 	ReasonUnsure = "unsure"
+	// ReasonNoBound: telling would lessen the expected harm, but there are too
+	// few examples to bound how often it would be wrong (check).
+	ReasonNoBound = "no-bound"
+	// ReasonStrange: the picture is unlike anything that the model knows, so
+	// its probabilities mean nothing (check).
+	ReasonStrange = "unlike-anything-known"
 	// ReasonTooDark, ReasonTooBright, ReasonBlurred: the picture (unreadable).
 	ReasonTooDark   = "too-dark"
 	ReasonTooBright = "too-bright"
@@ -54,41 +57,16 @@ type Decision struct {
 	Categories map[string]float64
 	// Classes are the most probable item classes, at most TopClasses.
 	Classes []models.ClassProbability
-}
-
-// Decide applies the rules, the first that fits:
-//
-//  1. unreadable, where the picture is too dark, too bright or too blurred;
-//  2. tell, where the most probable category is not accepted, reaches
-//     th.Tell, and is more probable than all accepted ones together;
-//  3. pass, where the accepted categories together reach th.Pass;
-//  4. check.
-//
-// A bin that accepts no category of the taxonomy is wrongly set up: its
-// deposits are never told, only checked. Categories of equal probability rank
-// in the taxonomy's order. Decide keeps no reference to its arguments.
-func Decide(pred models.Prediction, tax *taxonomy.Taxonomy, accepts []string, th Thresholds, q Quality) Decision {
-	d := read(pred, tax)
-	var accepted float64
-	known := false
-	for id, p := range d.Categories {
-		if slices.Contains(accepts, id) {
-			accepted += p
-			known = true
-		}
-	}
-	d.Verdict, d.Reason = Check, ReasonUnsure
-	switch reason := unreadable(th, q); {
-	case reason != "":
-		d.Verdict, d.Reason = Unreadable, reason
-	case !known || d.Category == "":
-		// Nothing to compare with.
-	case !slices.Contains(accepts, d.Category) && d.Confidence >= th.Tell && d.Confidence > accepted:
-		d.Verdict, d.Reason = Tell, ReasonOtherSure
-	case accepted >= th.Pass:
-		d.Verdict, d.Reason = Pass, ReasonAccepted
-	}
-	return d
+	// Right is the probability of all accepted categories together. Miss is
+	// the expected harm of saying nothing, and PassAt the most that passes.
+	Right, Miss, PassAt float64
+	// Score is the expected harm of saying nothing over that of telling: from
+	// TellAt on the resident is told, where the most probable category is not
+	// accepted. TellAt is at least 1, so that telling lessens the expected
+	// harm; 0: nobody is told at this bin.
+	Score, TellAt float64
+	// Level is that of the bound that TellAt stands under.
+	Level Level
 }
 
 // unreadable returns the reason, or "" where the picture can be read.
@@ -102,33 +80,4 @@ func unreadable(th Thresholds, q Quality) string {
 		return ReasonBlurred
 	}
 	return ""
-}
-
-// read sums the classes' probabilities by category.
-func read(pred models.Prediction, tax *taxonomy.Taxonomy) Decision {
-	d := Decision{Categories: make(map[string]float64, len(tax.Categories))}
-	for _, c := range tax.Categories {
-		d.Categories[c.ID] = 0
-	}
-	best := make(map[string]models.ClassProbability, len(tax.Categories))
-	for _, c := range pred.Classes {
-		category, ok := tax.CategoryOf(c.Class)
-		if !ok || !(c.Probability >= 0) { // NaN counts for nothing
-			continue
-		}
-		d.Categories[category] += c.Probability
-		if b, ok := best[category]; !ok || c.Probability > b.Probability {
-			best[category] = c
-		}
-	}
-	for _, c := range tax.Categories {
-		// Rounding may lead a sum of float32 beyond 1.
-		p := min(d.Categories[c.ID], 1)
-		d.Categories[c.ID] = p
-		if _, ok := best[c.ID]; ok && (d.Category == "" || p > d.Confidence) {
-			d.Category, d.Confidence, d.ItemClass = c.ID, p, best[c.ID].Class
-		}
-	}
-	d.Classes = slices.Clone(pred.Classes[:min(len(pred.Classes), TopClasses)])
-	return d
 }

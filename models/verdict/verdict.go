@@ -1,6 +1,9 @@
-// Package verdict decides what a prediction means for one bin: rules over
-// class probabilities and a taxonomy. It is pure: no clock, no store, no
-// network.
+// Package verdict decides what a prediction means for one bin: by the expected
+// harm of each answer, from class probabilities and a taxonomy, under a bound
+// on how often a resident who was right is told otherwise. The bound comes
+// from photographs that training never saw (models.RiskSample) and, where a
+// station has enough of them, from its reviewed deposits. It is pure: no
+// clock, no store, no network.
 package verdict
 
 // Verdict is the answer to one deposit.
@@ -22,8 +25,14 @@ var All = []Verdict{Pass, Unreadable, Check, Tell}
 
 // Thresholds are a bin's settings.
 type Thresholds struct {
-	// Tell is the least probability of one category that the bin does not
-	// accept at which the resident is told.
+	// Alpha is the highest share of rightly sorted deposits that may be told:
+	// how many examples hold it, and at which confidence, is a Bound's to say.
+	// 0: DefaultAlpha.
+	Alpha float64 `json:"alpha,omitempty" yaml:"alpha" minimum:"0.001" maximum:"0.2" doc:"Highest share of rightly sorted deposits that may be told (default 0.02)"`
+	// Tell and Pass are stricter limits of the bin's owner, on top of what
+	// harm and Alpha ask for: they can make these verdicts only rarer. Tell is
+	// the least probability of one category that the bin does not accept at
+	// which the resident is told.
 	Tell float64 `json:"tell" yaml:"tell" minimum:"0.5" maximum:"1"`
 	// Pass is the least probability of all accepted categories together at
 	// which the deposit passes.

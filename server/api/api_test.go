@@ -86,6 +86,46 @@ func TestPlaces(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, f.get("/api/v1/stations?limti=5", f.read).status)
 }
 
+// Wherever a bin's settings are, the guarantee stands beside them, with its n,
+// its level and its price; it follows the settings and cannot be written.
+func TestBinsShowTheirBound(t *testing.T) {
+	f := start(t, options{})
+	get := func() (b api.Bin) {
+		f.get("/api/v1/bins/bin-here", f.read).into(t, &b)
+		return b
+	}
+	b := get()
+	require.Equal(t, verdict.DefaultThresholds(), b.Settings)
+	require.Equal(t, verdict.LevelBin, b.Bound.Level)
+	require.Greater(t, b.Bound.N, 148)
+	require.InDelta(t, 0.02, b.Bound.Alpha, 0)
+	require.InDelta(t, 0.95, b.Bound.Confidence, 0)
+	require.LessOrEqual(t, b.Bound.Upper, b.Bound.Alpha)
+	require.GreaterOrEqual(t, b.Bound.TellAt, 1.0)
+	require.Positive(t, b.Bound.Shares.Check)
+	require.Positive(t, b.Bound.Shares.TellOfWrong)
+
+	th := verdict.DefaultThresholds()
+	th.Alpha = 0.005
+	r := f.send(http.MethodPatch, "/api/v1/bins/bin-here", f.admin, map[string]any{"thresholds": th})
+	require.Equal(t, http.StatusOK, r.status, "%s", r.body)
+	strict := get()
+	require.Equal(t, th, strict.Settings)
+	require.InDelta(t, 0.005, strict.Bound.Alpha, 0)
+	require.Greater(t, strict.Bound.TellAt, b.Bound.TellAt)
+	require.Less(t, strict.Bound.Shares.TellOfWrong, b.Bound.Shares.TellOfWrong)
+
+	var o api.Overview
+	f.get("/api/v1/overview", f.read).into(t, &o)
+	require.Equal(t, strict.Bound, o.Items[0].Bins[0].Bound)
+	for _, body := range []map[string]any{
+		{"bound": b.Bound}, {"thresholds": map[string]any{"alpha": 0.5, "tell": 0.5, "pass": 0, "min_sharpness": 0, "min_exposure": 0, "max_exposure": 1}},
+	} {
+		r = f.send(http.MethodPatch, "/api/v1/bins/bin-here", f.admin, body)
+		require.Equal(t, http.StatusUnprocessableEntity, r.status, "%v: %s", body, r.body)
+	}
+}
+
 func TestCameraURLsKeepTheirSecret(t *testing.T) {
 	f := start(t, options{})
 	secret := "rtsp://user:pa55@127.0.0.1:1/stream?token=t0ken"

@@ -30,7 +30,33 @@ type BinChange struct {
 	ClearThresholds bool                `json:"clear_thresholds,omitempty" doc:"Back to the configuration's thresholds"`
 }
 
-type binOut struct{ Body station.Bin }
+// Bin is a bin with what its verdicts rest on.
+type Bin struct {
+	station.Bin
+	// Settings are those in force: the bin's own, or the configuration's.
+	Settings verdict.Thresholds `json:"settings" doc:"The thresholds in force: the bin's own, or else the configuration's"`
+	// Bound is read only; it follows from the settings, the model and what
+	// people reviewed.
+	Bound verdict.Bound `json:"bound" doc:"How often a rightly sorted deposit is told at most, how that is known, and what it costs"`
+}
+
+func (s *Server) viewBin(b station.Bin) Bin {
+	settings := s.Thresholds
+	if b.Thresholds != nil {
+		settings = *b.Thresholds
+	}
+	return Bin{Bin: b, Settings: settings, Bound: s.Policy.At(b.StationID).Bound(b.Accepts, settings)}
+}
+
+func (s *Server) viewBins(bins []station.Bin) []Bin {
+	out := make([]Bin, len(bins))
+	for i, b := range bins {
+		out[i] = s.viewBin(b)
+	}
+	return out
+}
+
+type binOut struct{ Body Bin }
 
 func (s *Server) registerBins() {
 	handle(s, route{
@@ -39,7 +65,7 @@ func (s *Server) registerBins() {
 	}, func(ctx context.Context, in *struct {
 		PageQuery
 		Station string `query:"station" maxLength:"64"`
-	}) (*listOut[station.Bin], error) {
+	}) (*listOut[Bin], error) {
 		return s.listBins(ctx, in.PageQuery, in.Station)
 	})
 
@@ -49,7 +75,7 @@ func (s *Server) registerBins() {
 	}, func(ctx context.Context, in *struct {
 		IDPath
 		PageQuery
-	}) (*listOut[station.Bin], error) {
+	}) (*listOut[Bin], error) {
 		if _, err := s.station(ctx, in.ID, auth.Look); err != nil {
 			return nil, err
 		}
@@ -66,7 +92,10 @@ func (s *Server) registerBins() {
 		summary: "Get a bin",
 	}, func(ctx context.Context, in *IDPath) (*binOut, error) {
 		b, err := s.bin(ctx, in.ID, auth.Look)
-		return &binOut{b}, err
+		if err != nil {
+			return nil, err
+		}
+		return &binOut{s.viewBin(b)}, nil
 	})
 
 	handle(s, route{
@@ -75,7 +104,7 @@ func (s *Server) registerBins() {
 	}, s.changeBin)
 }
 
-func (s *Server) listBins(ctx context.Context, q PageQuery, asked string) (*listOut[station.Bin], error) {
+func (s *Server) listBins(ctx context.Context, q PageQuery, asked string) (*listOut[Bin], error) {
 	after, err := q.after()
 	if err != nil {
 		return nil, err
@@ -85,7 +114,7 @@ func (s *Server) listBins(ctx context.Context, q PageQuery, asked string) (*list
 		return nil, err
 	}
 	items, next, err := s.Store.ListBins(ctx, store.PlaceFilter{StationID: id, After: after, Limit: q.Limit})
-	return listOf(items, next), err
+	return listOf(s.viewBins(items), next), err
 }
 
 func (s *Server) createBin(ctx context.Context, in *struct {
@@ -105,7 +134,7 @@ func (s *Server) createBin(ctx context.Context, in *struct {
 	if err := s.Store.CreateBin(ctx, &b); err != nil {
 		return nil, err
 	}
-	return &binOut{b}, nil
+	return &binOut{s.viewBin(b)}, nil
 }
 
 func (s *Server) changeBin(ctx context.Context, in *struct {
@@ -136,7 +165,7 @@ func (s *Server) changeBin(ctx context.Context, in *struct {
 	if s.BinChanged != nil {
 		s.BinChanged(b.ID)
 	}
-	return &binOut{b}, nil
+	return &binOut{s.viewBin(b)}, nil
 }
 
 // bin reads a bin whose station the caller may do the action on.

@@ -113,6 +113,10 @@ type Deps struct {
 	Hub      Hub
 	Auth     *auth.Service
 	Taxonomy *taxonomy.Taxonomy
+	// Policy is what verdicts follow, by the same taxonomy; Thresholds are for
+	// bins that have none of their own.
+	Policy     *verdict.Policy
+	Thresholds verdict.Thresholds
 	// Card is the running model's.
 	Card models.Card
 	// BinChanged is called after a bin was changed, so that the worker asks

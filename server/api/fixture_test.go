@@ -31,6 +31,7 @@ import (
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/base"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
@@ -110,9 +111,12 @@ func start(tb testing.TB, o options) *fixture {
 		"assets/app-1a2b.css":          {Data: []byte("a{}")},
 		"swagger/swagger-ui-bundle.js": {Data: []byte("//")},
 	}
+	policy, err := verdict.NewPolicy(taxonomy.Default(), riskSample(tb), verdict.DefaultConfidence)
+	require.NoError(tb, err)
 	deps := api.Deps{
 		Store: f.store, Objects: f.objects, Intake: intake, Cameras: f.cameras, Hub: f.hub, Auth: f.auth,
 		Taxonomy: taxonomy.Default(), Card: models.Card{Version: "test-1", Classes: []string{"battery"}}, Demonstration: o.demo,
+		Policy: policy, Thresholds: verdict.DefaultThresholds(),
 		Components: func(context.Context) map[string]api.Readiness { return *f.status.Load() },
 		SigningKey: bytes.Repeat([]byte{1}, 32), Log: log, Registerer: reg, Gatherer: reg,
 	}
@@ -133,6 +137,16 @@ func start(tb testing.TB, o options) *fixture {
 	f.admin, f.read = f.token(auth.Admin), f.token(auth.Read)
 	f.places()
 	return f
+}
+
+// riskSample is the built-in model's.
+func riskSample(tb testing.TB) *models.RiskSample {
+	tb.Helper()
+	folder, err := base.Load()
+	require.NoError(tb, err)
+	sample, err := base.Risk(folder.Card)
+	require.NoError(tb, err)
+	return sample
 }
 
 // serve runs a server until the test ends; requests go to the latest one.

@@ -30,7 +30,7 @@ type Overview struct {
 // StationOverview is one station with its bins, cameras and today's figures.
 type StationOverview struct {
 	Station station.Station `json:"station"`
-	Bins    []station.Bin   `json:"bins"`
+	Bins    []Bin           `json:"bins"`
 	Cameras []Camera        `json:"cameras"`
 	Today   Today           `json:"today"`
 }
@@ -167,10 +167,7 @@ func (s *Server) stationOverview(ctx context.Context, st station.Station, now ti
 			today.Unreviewed += c.Unreviewed
 		}
 	}
-	if bins == nil {
-		bins = []station.Bin{}
-	}
-	return StationOverview{Station: st, Bins: bins, Cameras: s.viewCameras(cameras), Today: today}, nil
+	return StationOverview{Station: st, Bins: s.viewBins(bins), Cameras: s.viewCameras(cameras), Today: today}, nil
 }
 
 // midnight is the beginning of the day at a place, in UTC. Where a clock

@@ -115,8 +115,12 @@ type Decoder struct {
 	MaxPixels int   `koanf:"max_pixels"`
 }
 
-// VerdictRules are the thresholds of bins that have none of their own.
+// VerdictRules are the settings of bins that have none of their own; see
+// verdict.Thresholds.
 type VerdictRules struct {
+	// Alpha is the highest share of rightly sorted deposits that may be told.
+	Alpha float64 `koanf:"alpha"`
+	// Tell and Pass are stricter limits on top of it.
 	Tell         float64 `koanf:"tell"`
 	Pass         float64 `koanf:"pass"`
 	MinSharpness float64 `koanf:"min_sharpness"`

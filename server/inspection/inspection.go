@@ -89,10 +89,21 @@ type Inspection struct {
 	// before they were kept.
 	Agreement   *float64 `json:"agreement,omitempty" minimum:"0" maximum:"1" doc:"Share of the deposit's frames whose own most probable item class is the whole's; absent in old records"`
 	Strangeness *float64 `json:"strangeness,omitempty" minimum:"0" doc:"How unlike everything the model was trained on it looks: above 1, stranger than nearly all of it; 0 from a model that does not measure it; absent in old records"`
+	// Score is the expected harm of saying nothing over that of telling, and
+	// TellAt the least that is told (0: nobody is). Miss is the expected harm
+	// of saying nothing, and PassAt the most that passes. BoundLevel says of
+	// which deposits the bound behind TellAt was taken. All are empty in
+	// records of before rules-2026.11.2.
+	Score      float64       `json:"score" doc:"Expected harm of saying nothing over that of telling"`
+	TellAt     float64       `json:"tell_at" doc:"Least score that is told; 0: nobody is told"`
+	Miss       float64       `json:"miss" doc:"Expected harm of saying nothing"`
+	PassAt     float64       `json:"pass_at" doc:"Most expected harm that passes"`
+	BoundLevel verdict.Level `json:"bound_level,omitempty" doc:"Of which deposits the bound behind tell_at was taken"`
 	// Accepts are the bin's categories when it was decided.
 	Accepts         []string `json:"accepts"`
 	ModelVersion    string   `json:"model_version"`
 	TaxonomyVersion string   `json:"taxonomy_version"`
+	HarmVersion     string   `json:"harm_version,omitempty"`
 	RuleVersion     string   `json:"rule_version"`
 
 	Evidence []Evidence `json:"evidence"`

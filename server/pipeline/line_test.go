@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -84,11 +85,11 @@ func newLine(tb testing.TB) *line {
 }
 
 func (l *line) newWorker(change ...func(*pipeline.WorkerConfig, *pipeline.WorkerDeps)) *pipeline.Worker {
-	th := verdict.DefaultThresholds()
-	th.Tell = 0.8 // the tiny model is never surer
-	cfg := pipeline.WorkerConfig{Thresholds: th}
+	policy, err := verdict.NewPolicy(taxonomy.Default(), colourSample(), verdict.DefaultConfidence)
+	require.NoError(l.t, err)
+	cfg := pipeline.WorkerConfig{Thresholds: verdict.DefaultThresholds()}
 	deps := pipeline.WorkerDeps{
-		Queue: l.queue, Store: l.records, Objects: l.objects, Classifier: l.classifier, Taxonomy: taxonomy.Default(),
+		Queue: l.queue, Store: l.records, Objects: l.objects, Classifier: l.classifier, Policy: policy,
 		Hub: l.hub, Prepared: l.prepared, Metrics: l.metrics, Logger: l.log,
 	}
 	for _, c := range change {
@@ -220,6 +221,22 @@ func (c *colours) Classify(_ context.Context, views []models.View) (models.Predi
 	return models.Prediction{ModelVersion: "colours-1", Agreement: 0.75, Strangeness: 0.25, Classes: []models.ClassProbability{
 		{Class: class, Probability: p}, {Class: other, Probability: 1 - p},
 	}}, nil
+}
+
+// colourSample is what colours says of 200 pictures of each of its colours:
+// it is never wrong on them.
+func colourSample() *models.RiskSample {
+	s := &models.RiskSample{Classes: []string{"battery", "food_scraps", "plastic", "paper"}}
+	for i, category := range []string{"hazardous", "kitchen", "recyclable"} {
+		for n := range 200 {
+			row := models.RiskRow{
+				Class: s.Classes[i], Category: category, Source: "colours", Group: category + strconv.Itoa(n), Probabilities: make([]float64, 4),
+			}
+			row.Probabilities[i], row.Probabilities[3] = 0.96, 0.04
+			s.Rows = append(s.Rows, row)
+		}
+	}
+	return s
 }
 
 func look(v models.View) string {

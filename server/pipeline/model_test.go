@@ -41,12 +41,16 @@ func realModel(tb testing.TB) *models.Pool {
 // the rules imply.
 func TestRealModel(t *testing.T) {
 	pool := realModel(t)
+	sample, err := base.Risk(pool.Card())
+	require.NoError(t, err)
+	policy, err := verdict.NewPolicy(taxonomy.Default(), sample, verdict.DefaultConfidence)
+	require.NoError(t, err)
 	l := newLine(t)
 	input := pool.Card().Input
 	l.work(func(c *pipeline.WorkerConfig, d *pipeline.WorkerDeps) {
 		c.MinSource = ort.Spec(input).MinSource
 		c.Thresholds = verdict.DefaultThresholds()
-		d.Classifier = pool
+		d.Classifier, d.Policy = pool, policy
 	})
 	in := pipeline.NewIntake(pipeline.IntakeConfig{MinSource: ort.Spec(input).MinSource},
 		l.records, l.queue, l.hub, l.prepared, l.metrics)
@@ -61,10 +65,12 @@ func TestRealModel(t *testing.T) {
 		require.NoError(t, err)
 		p, err := pool.Classify(t.Context(), []models.View{{Image: img}})
 		require.NoError(t, err)
-		want := verdict.Decide(p, taxonomy.Default(), l.bin.Accepts, verdict.DefaultThresholds(),
-			verdict.Quality{Sharpness: q.Sharpness, Exposure: q.Exposure})
+		want := policy.Decide(p, l.bin.Accepts, verdict.DefaultThresholds(), verdict.Quality{Sharpness: q.Sharpness, Exposure: q.Exposure})
 		require.Equal(t, want.Verdict, i.Verdict, name)
 		require.Equal(t, want.Category, i.Category, name)
+		require.InEpsilon(t, 1+want.Score, 1+i.Score, 1e-2, name)
+		require.InDelta(t, want.TellAt, i.TellAt, 0, name)
+		require.Equal(t, want.Level, i.BoundLevel, name)
 		require.InDelta(t, want.Confidence, i.Confidence, 1e-3, name)
 		require.Equal(t, pool.Card().Version, i.ModelVersion)
 		require.Equal(t, i.Verdict != verdict.Pass, len(i.Evidence) == 1, name)

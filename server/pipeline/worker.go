@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/inspection"
@@ -82,11 +81,12 @@ type WorkerDeps struct {
 	Store      WorkerStore
 	Objects    Objects
 	Classifier Classifier
-	Taxonomy   *taxonomy.Taxonomy
-	Hub        *notify.Hub
-	Prepared   *Prepared
-	Metrics    *Metrics
-	Logger     *slog.Logger
+	// Policy decides, by the taxonomy that it was made with.
+	Policy   *verdict.Policy
+	Hub      *notify.Hub
+	Prepared *Prepared
+	Metrics  *Metrics
+	Logger   *slog.Logger
 }
 
 // Worker makes an inspection of every deposit on the queue.
@@ -96,7 +96,7 @@ type Worker struct {
 	store      WorkerStore
 	objects    Objects
 	classifier Classifier
-	taxonomy   *taxonomy.Taxonomy
+	policy     *verdict.Policy
 	hub        *notify.Hub
 	prepared   *Prepared
 	metrics    *Metrics
@@ -113,7 +113,7 @@ func NewWorker(cfg WorkerConfig, d WorkerDeps) *Worker {
 	cfg = cfg.withDefaults()
 	return &Worker{
 		cfg: cfg, queue: d.Queue, store: d.Store, objects: d.Objects, classifier: d.Classifier,
-		taxonomy: d.Taxonomy, hub: d.Hub, prepared: d.Prepared, metrics: d.Metrics, log: d.Logger,
+		policy: d.Policy, hub: d.Hub, prepared: d.Prepared, metrics: d.Metrics, log: d.Logger,
 		bins: newBins(d.Store, cfg.BinTTL),
 	}
 }
@@ -214,17 +214,19 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 	}
 	best := &d.Images[0]
 	end := w.metrics.step("decide")
-	decision := verdict.Decide(prediction, w.taxonomy, bin.Accepts, thresholds,
+	decision := w.policy.At(bin.StationID).Decide(prediction, bin.Accepts, thresholds,
 		verdict.Quality{Sharpness: best.Sharpness, Exposure: best.Exposure})
 	end()
+	tax := w.policy.Taxonomy()
 	return &inspection.Inspection{
 		ID: d.ID, StationID: bin.StationID, BinID: d.BinID, CameraID: d.CameraID, Source: d.Source,
 		CapturedAt: d.CapturedAt, ReceivedAt: d.ReceivedAt, DecidedAt: now(),
 		Verdict: decision.Verdict, Reason: decision.Reason, Category: decision.Category, ItemClass: decision.ItemClass,
 		Confidence: decision.Confidence, Categories: decision.Categories, Classes: decision.Classes,
 		Agreement: &prediction.Agreement, Strangeness: &prediction.Strangeness,
-		Accepts: bin.Accepts, ModelVersion: prediction.ModelVersion, TaxonomyVersion: w.taxonomy.Version,
-		RuleVersion: verdict.RuleVersion, Evidence: []inspection.Evidence{},
+		Score: decision.Score, TellAt: decision.TellAt, Miss: decision.Miss, PassAt: decision.PassAt, BoundLevel: decision.Level,
+		Accepts: bin.Accepts, ModelVersion: prediction.ModelVersion, TaxonomyVersion: tax.Version,
+		HarmVersion: tax.Harm.Version, RuleVersion: verdict.RuleVersion, Evidence: []inspection.Evidence{},
 	}, nil
 }
 

@@ -20,8 +20,9 @@ const (
 
 	insertInspection = `INSERT INTO inspections (seq, id, station_id, bin_id, camera_id, source, captured_at, received_at, decided_at,
  verdict, reason, category, item_class, confidence, categories, classes, accepts, model_version, taxonomy_version, rule_version, sampled,
- agreement, strangeness)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) ON CONFLICT (id) DO NOTHING`
+ score, tell_at, miss, pass_at, bound_level, harm_version, agreement, strangeness)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+ $22, $23, $24, $25, $26, $27, $28, $29) ON CONFLICT (id) DO NOTHING`
 
 	insertEvidence = `INSERT INTO evidence (inspection_id, ordinal, object_key, sha256, bytes, width, height, item, expires_at, deleted_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
@@ -77,8 +78,13 @@ func inspectionRow(i *inspection.Inspection) ([]any, error) {
 	if i.ID == "" {
 		return nil, fmt.Errorf("%w: an inspection without id", ErrInvalid)
 	}
-	if math.IsNaN(i.Confidence) || math.IsInf(i.Confidence, 0) {
-		return nil, fmt.Errorf("%w: confidence %v", ErrInvalid, i.Confidence)
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"confidence", i.Confidence}, {"score", i.Score}, {"tell_at", i.TellAt}, {"miss", i.Miss}, {"pass_at", i.PassAt}} {
+		if math.IsNaN(f.value) || math.IsInf(f.value, 0) {
+			return nil, fmt.Errorf("%w: %s %v", ErrInvalid, f.name, f.value)
+		}
 	}
 	for name, v := range map[string]*float64{"agreement": i.Agreement, "strangeness": i.Strangeness} {
 		if v != nil && (math.IsNaN(*v) || math.IsInf(*v, 0)) {
@@ -94,7 +100,8 @@ func inspectionRow(i *inspection.Inspection) ([]any, error) {
 	}
 	return []any{i.ID, i.StationID, i.BinID, i.CameraID, string(i.Source), micros(i.CapturedAt), micros(i.ReceivedAt), micros(i.DecidedAt),
 		string(i.Verdict), i.Reason, i.Category, i.ItemClass, i.Confidence, texts[0], texts[1], texts[2],
-		i.ModelVersion, i.TaxonomyVersion, i.RuleVersion, i.Sampled, i.Agreement, i.Strangeness}, nil
+		i.ModelVersion, i.TaxonomyVersion, i.RuleVersion, i.Sampled,
+		i.Score, i.TellAt, i.Miss, i.PassAt, string(i.BoundLevel), i.HarmVersion, i.Agreement, i.Strangeness}, nil
 }
 
 func saveEvidence(ctx context.Context, tx *txn, i *inspection.Inspection) error {
@@ -122,7 +129,8 @@ func saveEvidence(ctx context.Context, tx *txn, i *inspection.Inspection) error 
 
 const selectInspections = `SELECT i.seq, i.id, i.station_id, i.bin_id, i.camera_id, i.source, i.captured_at, i.received_at, i.decided_at,
  i.verdict, i.reason, i.category, i.item_class, i.confidence, i.categories, i.classes, i.accepts, i.model_version, i.taxonomy_version,
- i.rule_version, i.sampled, i.agreement, i.strangeness, r.decision, r.category, r.item_class, r.decided_by, r.decided_at
+ i.rule_version, i.sampled, i.score, i.tell_at, i.miss, i.pass_at, i.bound_level, i.harm_version, i.agreement, i.strangeness,
+ r.decision, r.category, r.item_class, r.decided_by, r.decided_at
 FROM inspections i LEFT JOIN reviews r ON r.inspection_id = i.id AND r.ordinal = i.reviews`
 
 func scanInspection(row scanner) (*inspection.Inspection, error) {
@@ -133,7 +141,8 @@ func scanInspection(row scanner) (*inspection.Inspection, error) {
 	)
 	err := row.Scan(&i.Seq, &i.ID, &i.StationID, &i.BinID, &i.CameraID, &i.Source, at(&i.CapturedAt), at(&i.ReceivedAt), at(&i.DecidedAt),
 		&i.Verdict, &i.Reason, &i.Category, &i.ItemClass, &i.Confidence, fromJSON(&i.Categories), fromJSON(&i.Classes), fromJSON(&i.Accepts),
-		&i.ModelVersion, &i.TaxonomyVersion, &i.RuleVersion, &i.Sampled, &i.Agreement, &i.Strangeness, &decision, &category, &item, &by, at(&reviewed))
+		&i.ModelVersion, &i.TaxonomyVersion, &i.RuleVersion, &i.Sampled,
+		&i.Score, &i.TellAt, &i.Miss, &i.PassAt, &i.BoundLevel, &i.HarmVersion, &i.Agreement, &i.Strangeness, &decision, &category, &item, &by, at(&reviewed))
 	if err != nil {
 		return nil, err
 	}

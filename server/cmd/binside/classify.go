@@ -16,7 +16,6 @@ import (
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/config"
 	"github.com/binside/binside/server/pipeline"
-	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
 	"github.com/binside/binside/vision/quality"
 )
@@ -32,6 +31,8 @@ type classified struct {
 	Classes    []models.ClassProbability `json:"classes,omitempty"`
 	Verdict    verdict.Verdict           `json:"verdict,omitempty"`
 	Reason     string                    `json:"reason,omitempty"`
+	Score      *float64                  `json:"score,omitempty"`
+	TellAt     *float64                  `json:"tell_at,omitempty"`
 	Model      string                    `json:"model_version,omitempty"`
 }
 
@@ -47,15 +48,20 @@ func newClassify() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			network, err := openNetwork(cfg.Model)
+			network, sample, err := openNetwork(cfg.Model)
 			if err != nil {
 				return err
+			}
+			policy, err := verdict.NewPolicy(taxonomy.Default(), sample, verdict.DefaultConfidence)
+			if err != nil {
+				return errors.Join(err, network.Close())
 			}
 			pool, err := models.NewPool(cmd.Context(), network, models.Options{Workers: 1, Logger: newLogger(cmd.ErrOrStderr(), cfg.Log)})
 			if err != nil {
 				return err
 			}
-			return errors.Join(classifyFiles(cmd.Context(), cmd.OutOrStdout(), cfg, pool, args, accepts), pool.Close())
+			c := classifier{cfg: cfg, pool: pool, policy: policy, accepts: accepts}
+			return errors.Join(c.files(cmd.Context(), cmd.OutOrStdout(), args), pool.Close())
 		},
 	}
 	set.register(cmd)
@@ -63,11 +69,21 @@ func newClassify() *cobra.Command {
 	return cmd
 }
 
-func classifyFiles(ctx context.Context, w io.Writer, cfg config.Config, pool *models.Pool, files, accepts []string) error {
+// classifier is what `classify` works with.
+type classifier struct {
+	cfg    config.Config
+	pool   *models.Pool
+	policy *verdict.Policy
+	// accepts are the bin's categories; none: only the prediction is asked
+	// for.
+	accepts []string
+}
+
+func (c classifier) files(ctx context.Context, w io.Writer, files []string) error {
 	out := json.NewEncoder(w)
 	failed := 0
 	for _, name := range files {
-		line, err := classifyFile(ctx, cfg, pool, name, accepts)
+		line, err := c.file(ctx, name)
 		if err != nil {
 			line = classified{File: name, Error: err.Error()}
 			failed++
@@ -82,41 +98,31 @@ func classifyFiles(ctx context.Context, w io.Writer, cfg config.Config, pool *mo
 	return nil
 }
 
-func classifyFile(ctx context.Context, cfg config.Config, pool *models.Pool, name string, accepts []string) (classified, error) {
+func (c classifier) file(ctx context.Context, name string) (classified, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return classified{}, err
 	}
-	limits := codec.Limits{MaxBytes: int(cfg.Decoder.MaxBytes), MaxPixels: cfg.Decoder.MaxPixels}
-	img, err := pipeline.Decode(data, limits, ort.Spec(pool.Card().Input).MinSource)
+	limits := codec.Limits{MaxBytes: int(c.cfg.Decoder.MaxBytes), MaxPixels: c.cfg.Decoder.MaxPixels}
+	img, err := pipeline.Decode(data, limits, ort.Spec(c.pool.Card().Input).MinSource)
 	if err != nil {
 		return classified{}, err
 	}
-	prediction, err := pool.Classify(ctx, []models.View{{Image: img, Crop: img.Rect()}})
+	prediction, err := c.pool.Classify(ctx, []models.View{{Image: img, Crop: img.Rect()}})
 	if err != nil {
 		return classified{}, err
 	}
-	d, err := decide(prediction, img, accepts, cfg.Verdict.Thresholds())
+	q, err := quality.Measure(img, img.Rect())
 	if err != nil {
 		return classified{}, err
 	}
+	d := c.policy.Decide(prediction, c.accepts, c.cfg.Verdict.Thresholds(), verdict.Quality{Sharpness: q.Sharpness, Exposure: q.Exposure})
 	out := classified{
 		File: name, Category: d.Category, ItemClass: d.ItemClass, Confidence: d.Confidence,
 		Categories: d.Categories, Classes: d.Classes, Model: prediction.ModelVersion,
 	}
-	if len(accepts) > 0 {
-		out.Verdict, out.Reason = d.Verdict, d.Reason
+	if len(c.accepts) > 0 {
+		out.Verdict, out.Reason, out.Score, out.TellAt = d.Verdict, d.Reason, &d.Score, &d.TellAt
 	}
 	return out, nil
-}
-
-func decide(p models.Prediction, img *vision.Image, accepts []string, th verdict.Thresholds) (verdict.Decision, error) {
-	q, err := quality.Measure(img, img.Rect())
-	if err != nil {
-		return verdict.Decision{}, err
-	}
-	if len(accepts) == 0 {
-		accepts = taxonomy.Default().CategoryIDs()
-	}
-	return verdict.Decide(p, taxonomy.Default(), accepts, th, verdict.Quality{Sharpness: q.Sharpness, Exposure: q.Exposure}), nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/camera/simulate"
 	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/demonstration"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/station"
@@ -77,8 +78,9 @@ func TestHundredDeposits(t *testing.T) {
 	st := &station.Station{ID: "play", Name: "play", RegionPath: "/play", TimeZone: "UTC"}
 	require.NoError(t, s.store.CreateStation(t.Context(), st))
 	cam := station.Camera{ID: "play-camera", StationID: "play", Name: "play", Kind: station.MJPEG, URL: "http://127.0.0.1:9/", Enabled: true}
+	th := demonstration.Thresholds()
 	for i, b := range source.Station().Bins() {
-		require.NoError(t, s.store.CreateBin(t.Context(), &station.Bin{ID: b.ID, StationID: "play", Name: b.ID, Accepts: b.Accepts}))
+		require.NoError(t, s.store.CreateBin(t.Context(), &station.Bin{ID: b.ID, StationID: "play", Name: b.ID, Accepts: b.Accepts, Thresholds: &th}))
 		cam.Regions = append(cam.Regions, station.Region{BinID: b.ID, Polygon: source.Station().Region(i)})
 	}
 	require.NoError(t, s.store.CreateCamera(t.Context(), &cam))

@@ -23,6 +23,8 @@ import (
 
 	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/datasets"
+	"github.com/binside/binside/datasets/taxonomy"
+	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/config"
@@ -281,12 +283,14 @@ func pushPhotographs(t *testing.T, cfg config.Config, files map[string][]byte) {
 	s := startService(t, cfg)
 	c := s.client(t, auth.Admin)
 	c.makeStation("gate")
+	var bin api.Bin
+	require.Equal(t, 200, c.json("GET", "/api/v1/bins/gate-kitchen", nil, &bin))
 	var flagged []api.Inspection
 	for name, data := range files {
 		var got api.Inspection
 		status := c.do("POST", "/api/v1/bins/gate-kitchen/deposits?wait=20s", bytes.NewReader(data), "image/jpeg", &got)
 		require.Equal(t, 201, status, name)
-		checkVerdict(t, cfg, got)
+		checkVerdict(t, bin.Bound, got)
 		if got.Verdict != "pass" {
 			flagged = append(flagged, got)
 		}
@@ -310,24 +314,34 @@ func everyNth(rows []datasets.Row, n int) []datasets.Row {
 }
 
 // checkVerdict works the verdict out again from the probabilities that were
-// recorded.
-func checkVerdict(t *testing.T, cfg config.Config, i api.Inspection) {
+// recorded, the table of harm and the bound that the bin shows.
+func checkVerdict(t *testing.T, bound verdict.Bound, i api.Inspection) {
 	t.Helper()
-	if i.Verdict == "unreadable" {
-		return
+	harm := taxonomy.Default().Harm
+	var accepted, miss float64
+	for id, p := range i.Categories {
+		if slices.Contains(i.Accepts, id) {
+			accepted += p
+		}
+		miss += p * harm.Of(id, i.Accepts)
 	}
-	var accepted float64
-	for _, a := range i.Accepts {
-		accepted += i.Categories[a]
-	}
-	want := "check"
+	score := miss / (harm.Accusation * max(accepted, 1e-6))
+	require.InEpsilon(t, 1+score, 1+i.Score, 1e-6)
+	require.InDelta(t, miss, i.Miss, 1e-3)
+	require.InDelta(t, bound.TellAt, i.TellAt, 0)
+	require.Equal(t, bound.Level, i.BoundLevel)
+	require.Equal(t, harm.Version, i.HarmVersion)
+	wrong := !slices.Contains(i.Accepts, i.Category) && i.Confidence > accepted && score >= 1
+	want := verdict.Check
 	switch {
-	case !slices.Contains(i.Accepts, i.Category) && i.Confidence >= cfg.Verdict.Tell && i.Confidence > accepted:
-		want = "tell"
-	case accepted >= cfg.Verdict.Pass:
-		want = "pass"
+	case i.Verdict == verdict.Unreadable || i.Reason == verdict.ReasonStrange:
+		return
+	case wrong && score >= bound.TellAt && i.Confidence >= 0.5:
+		want = verdict.Tell
+	case !wrong && miss <= harm.Check:
+		want = verdict.Pass
 	}
-	require.EqualValues(t, want, i.Verdict, "%+v", i.Categories)
+	require.Equal(t, want, i.Verdict, "%+v", i.Categories)
 }
 
 // The service is killed while deposits are pushed, twice: each one that was

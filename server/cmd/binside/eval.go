@@ -100,7 +100,7 @@ func eval(ctx context.Context, stdout, stderr io.Writer, cfg config.Config, flag
 		return err
 	}
 	defer func() { err = errors.Join(err, outputs.discard()) }()
-	network, err := openNetwork(cfg.Model)
+	network, sample, err := openNetwork(cfg.Model)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,11 @@ func eval(ctx context.Context, stdout, stderr io.Writer, cfg config.Config, flag
 	if len(subject.Taxonomy.Unknown(subject.Card.Classes)) == len(subject.Card.Classes) {
 		return fmt.Errorf("the taxonomy %s names none of the %d classes of the model %s", subject.Taxonomy.ID, len(subject.Card.Classes), subject.Card.Version)
 	}
-	out, err := newEvaluator(cfg, pool, subject.Taxonomy, stderr).Run(ctx, subject.Manifest.Dir, subject.Images)
+	policy, err := verdict.NewPolicy(subject.Taxonomy, sample, verdict.DefaultConfidence)
+	if err != nil {
+		return err
+	}
+	out, err := newEvaluator(cfg, pool, policy, stderr).Run(ctx, subject.Manifest.Dir, subject.Images)
 	if err != nil {
 		return err
 	}
@@ -151,23 +155,27 @@ func selectPictures(cfg config.Config, flags evalFlags) (evaluation.Subject, err
 	return s, err
 }
 
-// newEvaluator decodes, classifies and judges as the service does.
-func newEvaluator(cfg config.Config, pool *models.Pool, tax *taxonomy.Taxonomy, stderr io.Writer) *evaluation.Evaluator {
+// newEvaluator decodes and classifies as the service does, and judges by the
+// policy, if there is one.
+func newEvaluator(cfg config.Config, pool *models.Pool, policy *verdict.Policy, stderr io.Writer) *evaluation.Evaluator {
 	limits := codec.Limits{MaxBytes: int(cfg.Decoder.MaxBytes), MaxPixels: cfg.Decoder.MaxPixels}
 	least := ort.Spec(pool.Card().Input).MinSource
-	thresholds := cfg.Verdict.Thresholds()
-	return &evaluation.Evaluator{
+	e := &evaluation.Evaluator{
 		Classifier: pool,
 		Decode:     func(data []byte) (*vision.Image, error) { return pipeline.Decode(data, limits, least) },
-		Judge: func(p models.Prediction, accepts []string, q verdict.Quality) verdict.Decision {
-			return verdict.Decide(p, tax, accepts, thresholds, q)
-		},
-		Categories: tax.CategoryIDs(),
 		MaxBytes:   int64(cfg.Decoder.MaxBytes),
 		// Some decode while others wait for the network.
 		Parallel: 2 * cmp.Or(cfg.Model.Workers, runtime.GOMAXPROCS(0)),
 		Progress: progress(stderr),
 	}
+	if policy != nil {
+		thresholds := cfg.Verdict.Thresholds()
+		e.Categories = policy.Taxonomy().CategoryIDs()
+		e.Judge = func(p models.Prediction, accepts []string, q verdict.Quality) verdict.Decision {
+			return policy.Decide(p, accepts, thresholds, q)
+		}
+	}
+	return e
 }
 
 // progress says now and then how far a run is.

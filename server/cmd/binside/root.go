@@ -79,7 +79,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(
-		newServe(), newSimulate(), newClassify(), newEval(), newToken(), newExport(), newBackup(), newRestore(), newVersion(),
+		newServe(), newSimulate(), newClassify(), newEval(), newCalibrate(), newToken(), newExport(), newBackup(), newRestore(), newVersion(),
 	)
 	return root
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/base"
 	"github.com/binside/binside/models/ort"
+	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/config"
@@ -50,6 +51,7 @@ type service struct {
 	store    *store.Store
 	objects  object.Store
 	pool     *models.Pool
+	policy   *verdict.Policy
 	queue    *queue.Queue
 	hub      *notify.Hub
 	worker   *pipeline.Worker
@@ -144,25 +146,38 @@ func openObjects(cfg config.Config, log *slog.Logger, registry prometheus.Regist
 	})
 }
 
-// openNetwork loads the model that the configuration names.
-func openNetwork(cfg config.Model) (*ort.Network, error) {
-	folder, err := base.Load()
+// openNetwork loads the model that the configuration names, and its risk
+// sample; nil where it has none.
+func openNetwork(cfg config.Model) (*ort.Network, *models.RiskSample, error) {
+	files := base.Files()
 	if cfg.Dir != "" {
-		folder, err = models.LoadDir(cfg.Dir)
+		files = os.DirFS(cfg.Dir)
+	}
+	folder, err := models.Load(files)
+	var sample *models.RiskSample
+	if err == nil {
+		sample, err = models.LoadRisk(files, folder.Card)
 	}
 	if err != nil {
-		return nil, err
+		if cfg.Dir == "" {
+			return nil, nil, fmt.Errorf("built in: %w", err)
+		}
+		return nil, nil, fmt.Errorf("%s: %w", cfg.Dir, err)
 	}
-	return ort.Open(folder, ort.Options{Library: cfg.Runtime})
+	network, err := ort.Open(folder, ort.Options{Library: cfg.Runtime})
+	return network, sample, err
 }
 
 func (s *service) openModel(ctx context.Context) error {
-	network, err := openNetwork(s.cfg.Model)
+	network, sample, err := openNetwork(s.cfg.Model)
 	if err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
 	card := network.Card()
 	if err := card.CheckClasses(taxonomy.Default().CategoryOf); err != nil {
+		return errors.Join(fmt.Errorf("model: %w", err), network.Close())
+	}
+	if err := s.makePolicy(sample); err != nil {
 		return errors.Join(fmt.Errorf("model: %w", err), network.Close())
 	}
 	s.pool, err = models.NewPool(ctx, network, models.Options{
@@ -174,6 +189,26 @@ func (s *service) openModel(ctx context.Context) error {
 	}
 	s.onClose("model", func(context.Context) error { return s.pool.Close() })
 	s.log.Info("model is warm", "version", card.Version, "classes", len(card.Classes), "runtime", ort.Version())
+	return nil
+}
+
+// makePolicy says, for every category's own bin, under which bound its verdicts
+// stand.
+func (s *service) makePolicy(sample *models.RiskSample) (err error) {
+	tax := taxonomy.Default()
+	if s.policy, err = verdict.NewPolicy(tax, sample, verdict.DefaultConfidence); err != nil {
+		return err
+	}
+	for _, id := range tax.CategoryIDs() {
+		b := s.policy.Bound([]string{id}, s.cfg.Verdict.Thresholds())
+		if b.TellAt == 0 {
+			s.log.Warn("nobody is told at this category's bin: too few photographs bound how often that would be wrong (binside calibrate)",
+				"category", id, "n", b.N, "alpha", b.Alpha)
+			continue
+		}
+		s.log.Info("verdicts are bounded", "category", id, "level", b.Level, "n", b.N, "alpha", b.Alpha, "confidence", b.Confidence,
+			"upper", b.Upper, "tell_at", b.TellAt, "check_share", b.Shares.Check)
+	}
 	return nil
 }
 
@@ -205,12 +240,16 @@ func (s *service) startWorker(ctx context.Context) error {
 	retention.Start(ctx)
 	s.onClose("retention", func(context.Context) error { retention.Close(); return nil })
 
+	stations := pipeline.NewStations(pipeline.StationsConfig{Model: s.pool.Card().Version}, s.store, s.policy, s.log)
+	stations.Start(ctx)
+	s.onClose("stations' bounds", func(context.Context) error { stations.Close(); return nil })
+
 	minSource := ort.Spec(s.pool.Card().Input).MinSource
 	s.worker = pipeline.NewWorker(pipeline.WorkerConfig{
 		InFlight: s.cfg.Queue.InFlight, Thresholds: s.cfg.Verdict.Thresholds(), PassShare: s.cfg.Evidence.PassShare,
 		Retention: s.cfg.Evidence.Retention.ByVerdict(), MinSource: minSource,
 	}, pipeline.WorkerDeps{
-		Queue: s.queue, Store: s.store, Objects: s.objects, Classifier: s.pool, Taxonomy: taxonomy.Default(),
+		Queue: s.queue, Store: s.store, Objects: s.objects, Classifier: s.pool, Policy: s.policy,
 		Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics, Logger: s.log,
 	})
 	if err := s.worker.Start(ctx); err != nil {
@@ -248,7 +287,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	s.onClose("explanations", func(context.Context) error { explainer.Close(); return nil })
 	deps := api.Deps{
 		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Auth: s.auth,
-		Taxonomy: taxonomy.Default(), Card: *s.pool.Card(), BinChanged: s.worker.InvalidateBin,
+		Taxonomy: taxonomy.Default(), Card: *s.pool.Card(), Policy: s.policy, Thresholds: s.cfg.Verdict.Thresholds(), BinChanged: s.worker.InvalidateBin,
 		Explainer: explainer, Components: s.components, Page: web.Files(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,
 	}

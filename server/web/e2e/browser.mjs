@@ -35,6 +35,13 @@ try {
   await flag.waitFor();
   await page.screenshot({ path: join(shots, "wall-desktop.png") });
 
+  // What a bin's verdicts rest on stands beside it.
+  const bound = page.getByTestId("bound").first();
+  await bound.locator("summary").click();
+  assert.match(await bound.innerText(), /误提示率 ≤ 2\.0%[^]*送人工 \d+%[^]*95%[^]*样本数 n\s+\d{2,}/);
+  await page.screenshot({ path: join(shots, "bound-desktop.png") });
+  await bound.locator("summary").click();
+
   // Its evidence is one click away.
   const id = await flag.getAttribute("data-id");
   await flag.click();

@@ -1,4 +1,5 @@
-import type { Camera, Inspection, StationOverview, Verdict } from "./api";
+import type { Bin, Camera, Inspection, StationOverview, Verdict } from "./api";
+import { BoundView } from "./BoundView";
 import { DepositCard } from "./DepositCard";
 import { useI18n } from "./i18n";
 import type { Word } from "./i18n";
@@ -33,19 +34,20 @@ export function StationCard({ overview, byBin, onOpen }: {
       </div>
       {bins.length === 0 && <p className="quiet">{t("noBins")}</p>}
       <div className="bins">
-        {bins.map((b) => <BinColumn key={b.id} name={b.name} accepts={b.accepts} zone={station.time_zone} deposits={byBin[b.id] ?? []} onOpen={onOpen} />)}
+        {bins.map((b) => <BinColumn key={b.id} bin={b} zone={station.time_zone} deposits={byBin[b.id] ?? []} onOpen={onOpen} />)}
       </div>
     </section>
   );
 }
 
-function BinColumn({ name, accepts, zone, deposits, onOpen }: { name: string; accepts: string[]; zone: string; deposits: Inspection[]; onOpen: (id: string) => void }) {
+function BinColumn({ bin, zone, deposits, onOpen }: { bin: Bin; zone: string; deposits: Inspection[]; onOpen: (id: string) => void }) {
   const { t, list } = useI18n();
   const tax = useTaxonomy();
   return (
-    <div className="bin" style={{ "--category": tax.colour(accepts[0] ?? "") } as React.CSSProperties}>
-      <h3>{name}</h3>
-      <p className="quiet">{t("accepts")} {list(accepts.map((a) => tax.category(a)))}</p>
+    <div className="bin" style={{ "--category": tax.colour(bin.accepts[0] ?? "") } as React.CSSProperties}>
+      <h3>{bin.name}</h3>
+      <p className="quiet">{t("accepts")} {list(bin.accepts.map((a) => tax.category(a)))}</p>
+      <BoundView bin={bin} />
       {deposits.length === 0 && <p className="quiet empty">{t("noDeposits")}</p>}
       {deposits.map((i) => <DepositCard key={i.id} inspection={i} zone={zone} onOpen={onOpen} />)}
     </div>

@@ -75,6 +75,12 @@ export interface Inspection {
   model_version: string;
   taxonomy_version: string;
   rule_version: string;
+  harm_version?: string;
+  score: number;
+  tell_at: number;
+  miss: number;
+  pass_at: number;
+  bound_level?: Bound["level"];
   evidence: Evidence[];
   sampled: boolean;
   review?: Review;
@@ -120,8 +126,35 @@ export interface Explanation {
 }
 
 export interface Thresholds {
+  alpha?: number;
   tell: number;
   pass: number;
+}
+
+/** Bound is how often a rightly sorted deposit is told at most, how that is
+ * known, and what it costs. */
+export interface Bound {
+  level: "station" | "bin" | "small-bins" | "all-bins" | "none";
+  alpha: number;
+  confidence: number;
+  n: number;
+  allowed: number;
+  told: number;
+  upper: number;
+  /** The least score that is told; 0: nobody is. */
+  tell_at: number;
+  tightened?: boolean;
+  /** What becomes of n photographs thrown into the bin. */
+  shares: {
+    n: number;
+    n_right: number;
+    check: number;
+    check_of_right: number;
+    tell_of_right: number;
+    check_of_wrong: number;
+    tell_of_wrong: number;
+    pass_of_wrong: number;
+  };
 }
 
 export interface Bin {
@@ -130,6 +163,8 @@ export interface Bin {
   name: string;
   accepts: string[];
   thresholds?: Thresholds;
+  settings: Thresholds;
+  bound: Bound;
 }
 
 export interface Camera {

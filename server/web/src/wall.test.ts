@@ -6,7 +6,7 @@ function inspection(seq: number, verdict: Verdict, bin = "b"): Inspection {
   return {
     id: `id-${seq}`, seq, station_id: "s", bin_id: bin, source: "stream", captured_at: "", received_at: "", decided_at: "",
     verdict, reason: "", category: "kitchen", item_class: "eggshell", confidence: 1, categories: {}, classes: [], accepts: [],
-    model_version: "", taxonomy_version: "", rule_version: "", evidence: [], sampled: false,
+    model_version: "", taxonomy_version: "", score: 0, tell_at: 0, miss: 0, pass_at: 0, rule_version: "", evidence: [], sampled: false,
   };
 }
 
