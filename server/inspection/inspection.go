@@ -85,6 +85,8 @@ type Inspection struct {
 	Categories map[string]float64 `json:"categories" doc:"Probability of every category"`
 	// Classes are the most probable item classes, at most five.
 	Classes []models.ClassProbability `json:"classes"`
+	// Reading is what else the verdict rested on, nil where it was not kept.
+	Reading *Reading `json:"-" cbor:"reading,omitempty"`
 	// Accepts are the bin's categories when it was decided.
 	Accepts         []string `json:"accepts"`
 	ModelVersion    string   `json:"model_version"`

@@ -214,17 +214,32 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 	}
 	best := &d.Images[0]
 	end := w.metrics.step("decide")
-	decision := verdict.Decide(prediction, w.taxonomy, bin.Accepts, thresholds,
+	accepts, fits := w.fit(bin)
+	decision := verdict.Decide(prediction, w.taxonomy, accepts, thresholds,
 		verdict.Quality{Sharpness: best.Sharpness, Exposure: best.Exposure})
+	if !fits && decision.Verdict == verdict.Check {
+		decision.Reason = inspection.ReasonBin
+	}
 	end()
 	return &inspection.Inspection{
 		ID: d.ID, StationID: bin.StationID, BinID: d.BinID, CameraID: d.CameraID, Source: d.Source,
 		CapturedAt: d.CapturedAt, ReceivedAt: d.ReceivedAt, DecidedAt: now(),
 		Verdict: decision.Verdict, Reason: decision.Reason, Category: decision.Category, ItemClass: decision.ItemClass,
 		Confidence: decision.Confidence, Categories: decision.Categories, Classes: decision.Classes,
-		Accepts: bin.Accepts, ModelVersion: prediction.ModelVersion, TaxonomyVersion: w.taxonomy.Version,
+		Reading: inspection.NewReading(prediction, len(decision.Classes), best),
+		Accepts: bin.Accepts, ModelVersion: prediction.ModelVersion, TaxonomyVersion: w.taxonomy.Ref(),
 		RuleVersion: verdict.RuleVersion, Evidence: []inspection.Evidence{},
 	}, nil
+}
+
+// fit returns the categories that a bin accepts. A bin that names a category
+// which the taxonomy lacks was set up for another table: nobody can say what
+// belongs in it, so that it accepts nothing and everything goes to a person.
+func (w *Worker) fit(bin station.Bin) (accepts []string, fits bool) {
+	if len(w.taxonomy.Lacks(bin.Accepts)) > 0 {
+		return nil, false
+	}
+	return bin.Accepts, true
 }
 
 func (w *Worker) bin(ctx context.Context, id string) (station.Bin, error) {

@@ -5,9 +5,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -160,6 +163,57 @@ func repack(t *testing.T, data []byte, change func(name string, content []byte) 
 	require.NoError(t, out.Close())
 	require.NoError(t, zip.Close())
 	return buf.Bytes()
+}
+
+// A backup from before readings were kept is restored into both engines, and
+// its records have none.
+func TestRestoreOfABackupWithoutReadings(t *testing.T) {
+	a := open(t, sqliteURL(t))
+	fill(t, a)
+	data, _ := backup(t, a)
+	var old []byte
+	data = repack(t, data, func(name string, content []byte) []byte {
+		if name != "inspections.jsonl" {
+			return content
+		}
+		for line := range bytes.Lines(content) {
+			var row map[string]json.RawMessage
+			require.NoError(t, json.Unmarshal(line, &row))
+			delete(row, "reading")
+			out, err := json.Marshal(row)
+			require.NoError(t, err)
+			old = append(append(old, out...), '\n')
+		}
+		return old
+	})
+	data = repack(t, data, func(name string, content []byte) []byte {
+		if name != "header.json" {
+			return content
+		}
+		var h store.BackupInfo
+		require.NoError(t, json.Unmarshal(content, &h))
+		h.Schema = 1
+		i := slices.IndexFunc(h.Tables, func(t store.BackupTable) bool { return t.Name == "inspections" })
+		sum := sha256.Sum256(old)
+		h.Tables[i].SHA256, h.Tables[i].Bytes = hex.EncodeToString(sum[:]), int64(len(old))
+		h.Tables[i].Columns = slices.DeleteFunc(h.Tables[i].Columns, func(c string) bool { return c == "reading" })
+		out, err := json.Marshal(h)
+		require.NoError(t, err)
+		return out
+	})
+	want, err := a.ListInspections(ctxOf(t), inspection.Filter{Limit: 200})
+	require.NoError(t, err)
+	for _, i := range want {
+		require.NotNil(t, i.Reading)
+		i.Reading = nil
+	}
+	for _, url := range []string{sqliteURL(t), storetest.PostgresURL(t)} {
+		_, err := store.Restore(ctxOf(t), bytes.NewReader(data), url, store.Options{})
+		require.NoError(t, err)
+		got, err := open(t, url).ListInspections(ctxOf(t), inspection.Filter{Limit: 200})
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
 }
 
 func TestRestoreRefusesDamage(t *testing.T) {

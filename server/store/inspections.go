@@ -19,8 +19,8 @@ const (
 	nextSeq = `UPDATE counters SET value = value + 1 WHERE name = 'inspection' RETURNING value`
 
 	insertInspection = `INSERT INTO inspections (seq, id, station_id, bin_id, camera_id, source, captured_at, received_at, decided_at,
- verdict, reason, category, item_class, confidence, categories, classes, accepts, model_version, taxonomy_version, rule_version, sampled)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT (id) DO NOTHING`
+ verdict, reason, category, item_class, confidence, categories, classes, accepts, model_version, taxonomy_version, rule_version, sampled, reading)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) ON CONFLICT (id) DO NOTHING`
 
 	insertEvidence = `INSERT INTO evidence (inspection_id, ordinal, object_key, sha256, bytes, width, height, item, expires_at, deleted_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
@@ -86,9 +86,13 @@ func inspectionRow(i *inspection.Inspection) ([]any, error) {
 			return nil, err
 		}
 	}
+	reading, err := readingRow(i.Reading)
+	if err != nil {
+		return nil, err
+	}
 	return []any{i.ID, i.StationID, i.BinID, i.CameraID, string(i.Source), micros(i.CapturedAt), micros(i.ReceivedAt), micros(i.DecidedAt),
 		string(i.Verdict), i.Reason, i.Category, i.ItemClass, i.Confidence, texts[0], texts[1], texts[2],
-		i.ModelVersion, i.TaxonomyVersion, i.RuleVersion, i.Sampled}, nil
+		i.ModelVersion, i.TaxonomyVersion, i.RuleVersion, i.Sampled, reading}, nil
 }
 
 func saveEvidence(ctx context.Context, tx *txn, i *inspection.Inspection) error {
@@ -116,7 +120,7 @@ func saveEvidence(ctx context.Context, tx *txn, i *inspection.Inspection) error 
 
 const selectInspections = `SELECT i.seq, i.id, i.station_id, i.bin_id, i.camera_id, i.source, i.captured_at, i.received_at, i.decided_at,
  i.verdict, i.reason, i.category, i.item_class, i.confidence, i.categories, i.classes, i.accepts, i.model_version, i.taxonomy_version,
- i.rule_version, i.sampled, r.decision, r.category, r.item_class, r.decided_by, r.decided_at
+ i.rule_version, i.sampled, i.reading, r.decision, r.category, r.item_class, r.decided_by, r.decided_at
 FROM inspections i LEFT JOIN reviews r ON r.inspection_id = i.id AND r.ordinal = i.reviews`
 
 func scanInspection(row scanner) (*inspection.Inspection, error) {
@@ -127,7 +131,7 @@ func scanInspection(row scanner) (*inspection.Inspection, error) {
 	)
 	err := row.Scan(&i.Seq, &i.ID, &i.StationID, &i.BinID, &i.CameraID, &i.Source, at(&i.CapturedAt), at(&i.ReceivedAt), at(&i.DecidedAt),
 		&i.Verdict, &i.Reason, &i.Category, &i.ItemClass, &i.Confidence, fromJSON(&i.Categories), fromJSON(&i.Classes), fromJSON(&i.Accepts),
-		&i.ModelVersion, &i.TaxonomyVersion, &i.RuleVersion, &i.Sampled, &decision, &category, &item, &by, at(&reviewed))
+		&i.ModelVersion, &i.TaxonomyVersion, &i.RuleVersion, &i.Sampled, readingScanner{&i.Reading}, &decision, &category, &item, &by, at(&reviewed))
 	if err != nil {
 		return nil, err
 	}
