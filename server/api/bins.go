@@ -30,7 +30,26 @@ type BinChange struct {
 	ClearThresholds bool                `json:"clear_thresholds,omitempty" doc:"Back to the configuration's thresholds"`
 }
 
-type binOut struct{ Body station.Bin }
+// Bin is a bin, and whether the taxonomy in force knows what it accepts.
+type Bin struct {
+	station.Bin
+	// UnknownCategories is set where the bin was set up for another taxonomy.
+	UnknownCategories []string `json:"unknown_categories,omitempty" doc:"Accepted categories that the taxonomy in force does not have: until that is changed, every deposit goes to a person (check)"`
+}
+
+type binOut struct{ Body Bin }
+
+func (s *Server) viewBin(b station.Bin) Bin {
+	return Bin{Bin: b, UnknownCategories: s.Taxonomy.Lacks(b.Accepts)}
+}
+
+func (s *Server) viewBins(bins []station.Bin) []Bin {
+	out := make([]Bin, len(bins))
+	for i, b := range bins {
+		out[i] = s.viewBin(b)
+	}
+	return out
+}
 
 func (s *Server) registerBins() {
 	handle(s, route{
@@ -39,7 +58,7 @@ func (s *Server) registerBins() {
 	}, func(ctx context.Context, in *struct {
 		PageQuery
 		Station string `query:"station" maxLength:"64"`
-	}) (*listOut[station.Bin], error) {
+	}) (*listOut[Bin], error) {
 		return s.listBins(ctx, in.PageQuery, in.Station)
 	})
 
@@ -49,7 +68,7 @@ func (s *Server) registerBins() {
 	}, func(ctx context.Context, in *struct {
 		IDPath
 		PageQuery
-	}) (*listOut[station.Bin], error) {
+	}) (*listOut[Bin], error) {
 		if _, err := s.station(ctx, in.ID, auth.Look); err != nil {
 			return nil, err
 		}
@@ -66,7 +85,7 @@ func (s *Server) registerBins() {
 		summary: "Get a bin",
 	}, func(ctx context.Context, in *IDPath) (*binOut, error) {
 		b, err := s.bin(ctx, in.ID, auth.Look)
-		return &binOut{b}, err
+		return &binOut{s.viewBin(b)}, err
 	})
 
 	handle(s, route{
@@ -75,7 +94,7 @@ func (s *Server) registerBins() {
 	}, s.changeBin)
 }
 
-func (s *Server) listBins(ctx context.Context, q PageQuery, asked string) (*listOut[station.Bin], error) {
+func (s *Server) listBins(ctx context.Context, q PageQuery, asked string) (*listOut[Bin], error) {
 	after, err := q.after()
 	if err != nil {
 		return nil, err
@@ -85,7 +104,7 @@ func (s *Server) listBins(ctx context.Context, q PageQuery, asked string) (*list
 		return nil, err
 	}
 	items, next, err := s.Store.ListBins(ctx, store.PlaceFilter{StationID: id, After: after, Limit: q.Limit})
-	return listOf(items, next), err
+	return listOf(s.viewBins(items), next), err
 }
 
 func (s *Server) createBin(ctx context.Context, in *struct {
@@ -105,7 +124,7 @@ func (s *Server) createBin(ctx context.Context, in *struct {
 	if err := s.Store.CreateBin(ctx, &b); err != nil {
 		return nil, err
 	}
-	return &binOut{b}, nil
+	return &binOut{s.viewBin(b)}, nil
 }
 
 func (s *Server) changeBin(ctx context.Context, in *struct {
@@ -136,7 +155,7 @@ func (s *Server) changeBin(ctx context.Context, in *struct {
 	if s.BinChanged != nil {
 		s.BinChanged(b.ID)
 	}
-	return &binOut{b}, nil
+	return &binOut{s.viewBin(b)}, nil
 }
 
 // bin reads a bin whose station the caller may do the action on.

@@ -32,7 +32,9 @@ type classified struct {
 	Classes    []models.ClassProbability `json:"classes,omitempty"`
 	Verdict    verdict.Verdict           `json:"verdict,omitempty"`
 	Reason     string                    `json:"reason,omitempty"`
+	Advice     taxonomy.Name             `json:"advice,omitzero"`
 	Model      string                    `json:"model_version,omitempty"`
+	Taxonomy   string                    `json:"taxonomy_version,omitempty"`
 }
 
 func newClassify() *cobra.Command {
@@ -47,27 +49,47 @@ func newClassify() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c := classifier{cfg: cfg, accepts: accepts}
+			if c.taxonomy, err = taxonomy.Open(cfg.Taxonomy, cfg.TaxonomyColours); err != nil {
+				return err
+			}
+			if unknown := c.taxonomy.Lacks(accepts); len(unknown) > 0 {
+				return fmt.Errorf("--accepts is %q, allowed are categories of %s: %q", unknown, c.taxonomy.Ref(), c.taxonomy.CategoryIDs())
+			}
 			network, err := openNetwork(cfg.Model)
 			if err != nil {
 				return err
 			}
-			pool, err := models.NewPool(cmd.Context(), network, models.Options{Workers: 1, Logger: newLogger(cmd.ErrOrStderr(), cfg.Log)})
+			if err := network.Card().CheckClasses(c.taxonomy.CategoryOf); err != nil {
+				return errors.Join(err, network.Close())
+			}
+			c.pool, err = models.NewPool(cmd.Context(), network, models.Options{Workers: 1, Logger: newLogger(cmd.ErrOrStderr(), cfg.Log)})
 			if err != nil {
 				return err
 			}
-			return errors.Join(classifyFiles(cmd.Context(), cmd.OutOrStdout(), cfg, pool, args, accepts), pool.Close())
+			return errors.Join(c.files(cmd.Context(), cmd.OutOrStdout(), args), c.pool.Close())
 		},
 	}
 	set.register(cmd)
+	set.registerTaxonomy(cmd)
 	cmd.Flags().StringSliceVar(&accepts, "accepts", nil, "categories of the bin that the item is thrown into; adds the verdict")
 	return cmd
 }
 
-func classifyFiles(ctx context.Context, w io.Writer, cfg config.Config, pool *models.Pool, files, accepts []string) error {
+// classifier is what says of files what the service would.
+type classifier struct {
+	cfg      config.Config
+	taxonomy *taxonomy.Taxonomy
+	pool     *models.Pool
+	// accepts are the bin's categories; none: no verdict is asked for.
+	accepts []string
+}
+
+func (c *classifier) files(ctx context.Context, w io.Writer, names []string) error {
 	out := json.NewEncoder(w)
 	failed := 0
-	for _, name := range files {
-		line, err := classifyFile(ctx, cfg, pool, name, accepts)
+	for _, name := range names {
+		line, err := c.file(ctx, name)
 		if err != nil {
 			line = classified{File: name, Error: err.Error()}
 			failed++
@@ -77,46 +99,48 @@ func classifyFiles(ctx context.Context, w io.Writer, cfg config.Config, pool *mo
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d files could not be classified", failed, len(files))
+		return fmt.Errorf("%d of %d files could not be classified", failed, len(names))
 	}
 	return nil
 }
 
-func classifyFile(ctx context.Context, cfg config.Config, pool *models.Pool, name string, accepts []string) (classified, error) {
+func (c *classifier) file(ctx context.Context, name string) (classified, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return classified{}, err
 	}
-	limits := codec.Limits{MaxBytes: int(cfg.Decoder.MaxBytes), MaxPixels: cfg.Decoder.MaxPixels}
-	img, err := pipeline.Decode(data, limits, ort.Spec(pool.Card().Input).MinSource)
+	limits := codec.Limits{MaxBytes: int(c.cfg.Decoder.MaxBytes), MaxPixels: c.cfg.Decoder.MaxPixels}
+	img, err := pipeline.Decode(data, limits, ort.Spec(c.pool.Card().Input).MinSource)
 	if err != nil {
 		return classified{}, err
 	}
-	prediction, err := pool.Classify(ctx, []models.View{{Image: img, Crop: img.Rect()}})
+	prediction, err := c.pool.Classify(ctx, []models.View{{Image: img, Crop: img.Rect()}})
 	if err != nil {
 		return classified{}, err
 	}
-	d, err := decide(prediction, img, accepts, cfg.Verdict.Thresholds())
+	d, err := c.decide(prediction, img)
 	if err != nil {
 		return classified{}, err
 	}
 	out := classified{
 		File: name, Category: d.Category, ItemClass: d.ItemClass, Confidence: d.Confidence,
-		Categories: d.Categories, Classes: d.Classes, Model: prediction.ModelVersion,
+		Categories: d.Categories, Classes: d.Classes, Model: prediction.ModelVersion, Taxonomy: c.taxonomy.Ref(),
+		Advice: taxonomy.Name{ZH: c.taxonomy.Advice(d.ItemClass, "zh-CN"), EN: c.taxonomy.Advice(d.ItemClass, "en")},
 	}
-	if len(accepts) > 0 {
+	if len(c.accepts) > 0 {
 		out.Verdict, out.Reason = d.Verdict, d.Reason
 	}
 	return out, nil
 }
 
-func decide(p models.Prediction, img *vision.Image, accepts []string, th verdict.Thresholds) (verdict.Decision, error) {
+func (c *classifier) decide(p models.Prediction, img *vision.Image) (verdict.Decision, error) {
 	q, err := quality.Measure(img, img.Rect())
 	if err != nil {
 		return verdict.Decision{}, err
 	}
+	accepts := c.accepts
 	if len(accepts) == 0 {
-		accepts = taxonomy.Default().CategoryIDs()
+		accepts = c.taxonomy.CategoryIDs()
 	}
-	return verdict.Decide(p, taxonomy.Default(), accepts, th, verdict.Quality{Sharpness: q.Sharpness, Exposure: q.Exposure}), nil
+	return verdict.Decide(p, c.taxonomy, accepts, c.cfg.Verdict.Thresholds(), verdict.Quality{Sharpness: q.Sharpness, Exposure: q.Exposure}), nil
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/datasets"
+	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/config"
@@ -151,7 +152,7 @@ func TestDemonstrationEndToEnd(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Demo.Enabled = true
 	cfg.Demo.WrongShare = 0.8 // so that the first flag does not take long
-	if _, err := simulation(cfg.Demo, nil); err != nil {
+	if _, err := simulation(cfg.Demo, taxonomy.Default(), nil); err != nil {
 		cameratest.Missing(t, "the demonstration's photographs: %v", err)
 	}
 	s := startService(t, cfg)
@@ -199,7 +200,7 @@ func (s *service) exported(t *testing.T) (dir string, rows []datasets.Row) {
 func TestDemonstrationStartsAgain(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Demo.Enabled = true
-	if _, err := simulation(cfg.Demo, nil); err != nil {
+	if _, err := simulation(cfg.Demo, taxonomy.Default(), nil); err != nil {
 		cameratest.Missing(t, "the demonstration's photographs: %v", err)
 	}
 	addresses := make(map[string]bool)

@@ -46,6 +46,7 @@ type service struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 
+	taxonomy *taxonomy.Taxonomy
 	store    *store.Store
 	objects  object.Store
 	pool     *models.Pool
@@ -88,7 +89,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *service
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.openRecords, s.openObjects, s.openModel, s.openQueue, s.startWorker, s.startDemonstration, s.startCameras, s.startAPI,
+		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.checkBins, s.openQueue, s.startWorker, s.startDemonstration, s.startCameras, s.startAPI,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -113,6 +114,36 @@ func (s *service) stop(ctx context.Context) error {
 	}
 	s.closers = nil
 	return errors.Join(errs...)
+}
+
+func (s *service) openTaxonomy(context.Context) (err error) {
+	s.taxonomy, err = taxonomy.Open(s.cfg.Taxonomy, s.cfg.TaxonomyColours)
+	if err == nil {
+		s.log.Info("taxonomy in force", "taxonomy", s.taxonomy.Ref(), "standard", s.taxonomy.Standard)
+	}
+	return err
+}
+
+// checkBins names the bins that were set up for another taxonomy. They do not
+// keep the service from starting: what is thrown into them goes to a person.
+func (s *service) checkBins(ctx context.Context) error {
+	f := store.PlaceFilter{Limit: store.MaxPage}
+	for {
+		bins, next, err := s.store.ListBins(ctx, f)
+		if err != nil {
+			return fmt.Errorf("records: %w", err)
+		}
+		for _, b := range bins {
+			if lacks := s.taxonomy.Lacks(b.Accepts); len(lacks) > 0 {
+				s.log.Warn("a bin accepts categories that the taxonomy in force does not have: all its deposits go to a person until that is changed",
+					"bin", b.ID, "name", b.Name, "station", b.StationID, "unknown", lacks, "taxonomy", s.taxonomy.Ref(), "allowed", s.taxonomy.CategoryIDs())
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		f.After = next
+	}
 }
 
 func (s *service) openRecords(ctx context.Context) (err error) {
@@ -161,7 +192,7 @@ func (s *service) openModel(ctx context.Context) error {
 		return fmt.Errorf("model: %w", err)
 	}
 	card := network.Card()
-	if err := card.CheckClasses(taxonomy.Default().CategoryOf); err != nil {
+	if err := card.CheckClasses(s.taxonomy.CategoryOf); err != nil {
 		return errors.Join(fmt.Errorf("model: %w", err), network.Close())
 	}
 	s.pool, err = models.NewPool(ctx, network, models.Options{
@@ -209,7 +240,7 @@ func (s *service) startWorker(ctx context.Context) error {
 		InFlight: s.cfg.Queue.InFlight, Thresholds: s.cfg.Verdict.Thresholds(), PassShare: s.cfg.Evidence.PassShare,
 		Retention: s.cfg.Evidence.Retention.ByVerdict(), MinSource: minSource,
 	}, pipeline.WorkerDeps{
-		Queue: s.queue, Store: s.store, Objects: s.objects, Classifier: s.pool, Taxonomy: taxonomy.Default(),
+		Queue: s.queue, Store: s.store, Objects: s.objects, Classifier: s.pool, Taxonomy: s.taxonomy,
 		Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics, Logger: s.log,
 	})
 	if err := s.worker.Start(ctx); err != nil {
@@ -239,7 +270,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	}, s.store, s.queue, s.hub, s.prepared, s.metrics)
 	deps := api.Deps{
 		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Auth: s.auth,
-		Taxonomy: taxonomy.Default(), Card: *s.pool.Card(), BinChanged: s.worker.InvalidateBin,
+		Taxonomy: s.taxonomy, Card: *s.pool.Card(), BinChanged: s.worker.InvalidateBin,
 		Components: s.components, Page: web.Files(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,
 	}

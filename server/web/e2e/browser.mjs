@@ -33,6 +33,7 @@ try {
   // A misdeposit is flagged while we look, without a reload.
   const flag = page.locator(".flagged [data-testid=deposit]").first();
   await flag.waitFor();
+  assert.match(await flag.getByTestId("advice").innerText(), /请投.+桶/);
   await page.screenshot({ path: join(shots, "wall-desktop.png") });
 
   // Its evidence is one click away.

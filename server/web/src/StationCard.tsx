@@ -33,19 +33,20 @@ export function StationCard({ overview, byBin, onOpen }: {
       </div>
       {bins.length === 0 && <p className="quiet">{t("noBins")}</p>}
       <div className="bins">
-        {bins.map((b) => <BinColumn key={b.id} name={b.name} accepts={b.accepts} zone={station.time_zone} deposits={byBin[b.id] ?? []} onOpen={onOpen} />)}
+        {bins.map((b) => <BinColumn key={b.id} name={b.name} accepts={b.accepts} unknown={b.unknown_categories ?? []} zone={station.time_zone} deposits={byBin[b.id] ?? []} onOpen={onOpen} />)}
       </div>
     </section>
   );
 }
 
-function BinColumn({ name, accepts, zone, deposits, onOpen }: { name: string; accepts: string[]; zone: string; deposits: Inspection[]; onOpen: (id: string) => void }) {
+function BinColumn({ name, accepts, unknown, zone, deposits, onOpen }: { name: string; accepts: string[]; unknown: string[]; zone: string; deposits: Inspection[]; onOpen: (id: string) => void }) {
   const { t, list } = useI18n();
   const tax = useTaxonomy();
   return (
     <div className="bin" style={{ "--category": tax.colour(accepts[0] ?? "") } as React.CSSProperties}>
       <h3>{name}</h3>
       <p className="quiet">{t("accepts")} {list(accepts.map((a) => tax.category(a)))}</p>
+      {unknown.length > 0 && <p className="warning" data-testid="bin-outside">{t("binOutside")}: {list(unknown)}</p>}
       {deposits.length === 0 && <p className="quiet empty">{t("noDeposits")}</p>}
       {deposits.map((i) => <DepositCard key={i.id} inspection={i} zone={zone} onOpen={onOpen} />)}
     </div>
