@@ -182,7 +182,7 @@ func TestStepsAndAdviceAreChecked(t *testing.T) {
 		"half a predicate":    {string(rural), "{zh: 会烂, en: perishable}", "{zh: 会烂}", `steps[0].streams[0].predicate.en is ""`},
 		"same colour twice":   {string(sf), "{name: {zh: 灰色, en: grey}", "{name: {zh: 灰色, en: black}", `categories[2].alternatives[0].name.en is "black"`},
 		"half a no_bin":       {string(sf), `no_bin: {zh: "三种桶都不能投,请送到有害垃圾收集点", en:`, `no_bin: {en:`, `categories[3].no_bin.zh is ""`},
-		"blank in the advice": {string(sf), `"{default};药店有回收箱"`, `"{defualt};药店有回收箱"`, `.advice.zh is "{defualt}", allowed is {default} and {colour}`},
+		"blank in the advice": {string(sf), `"{default};药店有回收箱"`, `"{deflt};药店有回收箱"`, `.advice.zh is "{deflt}", allowed is {default} and {colour}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := strings.Replace(c.text, c.old, c.new, 1)

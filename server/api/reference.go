@@ -31,6 +31,8 @@ type Taxonomy struct {
 type ItemClass struct {
 	taxonomy.Class
 	Advice taxonomy.Name `json:"advice" doc:"One line that says where it goes, in the site's colours"`
+	// StepAdvice is set where the table has several steps.
+	StepAdvice map[string]taxonomy.Name `json:"step_advice,omitempty" doc:"The same for whoever sorts at each step, by the step's id"`
 }
 
 func viewTaxonomy(t *taxonomy.Taxonomy) Taxonomy {
@@ -39,7 +41,16 @@ func viewTaxonomy(t *taxonomy.Taxonomy) Taxonomy {
 		Categories: t.Categories, Steps: t.Steps, Classes: make([]ItemClass, len(t.Classes)),
 	}
 	for i, c := range t.Classes {
-		out.Classes[i] = ItemClass{Class: c, Advice: taxonomy.Name{ZH: t.Advice(c.ID, "zh-CN"), EN: t.Advice(c.ID, "en")}}
+		at := func(step string) taxonomy.Name {
+			return taxonomy.Name{ZH: t.AdviceAt(step, c.ID, "zh-CN"), EN: t.AdviceAt(step, c.ID, "en")}
+		}
+		out.Classes[i] = ItemClass{Class: c, Advice: at(t.Steps[0].ID)}
+		if len(t.Steps) > 1 {
+			out.Classes[i].StepAdvice = make(map[string]taxonomy.Name, len(t.Steps))
+			for _, step := range t.Steps {
+				out.Classes[i].StepAdvice[step.ID] = at(step.ID)
+			}
+		}
 	}
 	return out
 }

@@ -51,6 +51,17 @@ func TestAnotherTaxonomyInForce(t *testing.T) {
 	require.Equal(t, "Mirrors are landfill waste: please use the grey bin; wrap broken pieces first", tax.Classes[i].Advice.EN)
 	i = slices.IndexFunc(tax.Categories, func(c taxonomy.Category) bool { return c.NoBin != nil })
 	require.Equal(t, "hazardous", tax.Categories[i].ID)
+	require.Empty(t, tax.Classes[0].StepAdvice, "there is one step")
+
+	deps.Taxonomy, err = taxonomy.Open("rural-two-step", "")
+	require.NoError(t, err)
+	f.serve(deps, api.Config{})
+	f.get("/api/v1/taxonomy", f.read).into(t, &tax)
+	i = slices.IndexFunc(tax.Classes, func(c api.ItemClass) bool { return c.ID == "metal" })
+	require.Equal(t, map[string]taxonomy.Name{
+		"household": {ZH: "金属不会烂,请投灰色桶", EN: "Metal is not perishable: please use the grey bin"},
+		"collector": {ZH: "金属可以卖,请投蓝色筐", EN: "Metal is sellable: please use the blue basket"},
+	}, tax.Classes[i].StepAdvice)
 }
 
 func TestAllClassesAreListedWhenAsked(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/binside/binside/datasets/taxonomy"
@@ -247,9 +248,9 @@ func compare(a, b Change) int {
 
 // Recorded lists a count of the report by name, for people.
 func Recorded(counts map[string]int) string {
-	text := ""
+	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		text += fmt.Sprintf(" %s (%d)", name, counts[name])
+		fmt.Fprintf(&text, " %s (%d)", name, counts[name])
 	}
-	return text
+	return text.String()
 }
