@@ -112,7 +112,7 @@ func TestAdvice(t *testing.T) {
 		{rural, "household", "metal", "金属不会烂,请投灰色桶", "Metal is not perishable: please use the grey bin"},
 		{rural, "collector", "metal", "金属可以卖,请投蓝色筐", "Metal is sellable: please use the blue basket"},
 		{rural, "household", "vegetable_leaf", "菜叶会烂,请投绿色桶", "Vegetable leaves are perishable: please use the green bin"},
-		{sf, "drop-off", "x_ray_film", "X光片属于有害垃圾,三种桶都不能投,请送到有害垃圾收集点", "X-ray film is hazardous waste: keep it out of all three bins and take it to a hazardous waste drop-off"},
+		{sf, "drop-off", "x_ray_film", "X光片属于有害垃圾,三种桶都不能投,请送到有害垃圾收集点", "X-ray film is hazardous waste: none of the three bins is right, please use a hazardous waste drop-off"},
 	} {
 		assert.Equal(t, c.chinese, c.tax.AdviceAt(c.step, c.class, "zh-CN"))
 		assert.Equal(t, c.inEngl, c.tax.AdviceAt(c.step, c.class, "en"))
