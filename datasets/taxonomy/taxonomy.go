@@ -2,13 +2,13 @@ package taxonomy
 
 import (
 	"bytes"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"regexp"
-	"sync"
+	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -46,13 +46,26 @@ type Category struct {
 	ID     string `yaml:"id" json:"id"`
 	Name   Name   `yaml:"name" json:"name"`
 	Colour Colour `yaml:"colour" json:"colour"`
+	// Alternatives are other colours that the rule leaves to the site; see
+	// WithColours.
+	Alternatives []Colour `yaml:"alternatives,omitempty" json:"alternatives,omitempty"`
+	// Predicate is what advice says of an item of the category; see Advice.
+	Predicate Name `yaml:"predicate,omitempty" json:"-"`
+	// NoBin is set where the category belongs in no bin at a station, and
+	// says what to do with it instead. Every bin is then the wrong one.
+	NoBin *Name `yaml:"no_bin,omitempty" json:"no_bin,omitempty"`
 }
 
 // Class is an item class and its category.
 type Class struct {
-	ID       string `yaml:"id" json:"id"`
-	Name     Name   `yaml:"name" json:"name"`
+	ID   string `yaml:"id" json:"id"`
+	Name Name   `yaml:"name" json:"name"`
+	// Plural begins an English sentence with "are"; where it is empty, the
+	// name does with "is".
+	Plural   string `yaml:"plural,omitempty" json:"-"`
 	Category string `yaml:"category" json:"category"`
+	// Advice replaces the composed line; see Advice. Nil for the composed one.
+	Advice *Name `yaml:"advice,omitempty" json:"-"`
 }
 
 // Taxonomy is one dated table. A Taxonomy from Load, Parse or Default has
@@ -71,24 +84,16 @@ type Taxonomy struct {
 	Effective  string     `yaml:"effective" json:"effective"`
 	Name       Name       `yaml:"name" json:"name"`
 	Categories []Category `yaml:"categories" json:"categories"`
-	Classes    []Class    `yaml:"classes" json:"classes"`
-	Harm       Harm       `yaml:"harm" json:"harm"`
+	// Steps are the rounds of sorting in their order, at least one: a table
+	// that names none has one step with a stream for every category that has a
+	// bin.
+	Steps   []Step  `yaml:"steps,omitempty" json:"steps"`
+	Classes []Class `yaml:"classes" json:"classes"`
+	Harm    Harm    `yaml:"harm" json:"harm"`
 
 	categories map[string]int
 	classes    map[string]int
 }
-
-//go:embed urban-four.yaml
-var urbanFour []byte
-
-// Default returns the embedded table urban-four.yaml. The value is shared.
-var Default = sync.OnceValue(func() *Taxonomy {
-	t, err := Parse(bytes.NewReader(urbanFour))
-	if err != nil {
-		panic("taxonomy: the embedded table: " + err.Error()) // held by a test
-	}
-	return t
-})
 
 // Load reads and validates a taxonomy file.
 func Load(path string) (*Taxonomy, error) {
@@ -126,6 +131,14 @@ func Parse(r io.Reader) (*Taxonomy, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
+	if len(t.Steps) == 0 {
+		t.Steps = []Step{t.oneStep()}
+	}
+	for i := range t.Steps {
+		if t.Steps[i].Container == (Name{}) {
+			t.Steps[i].Container = bin
+		}
+	}
 	t.index()
 	return t, nil
 }
@@ -140,6 +153,10 @@ func (t *Taxonomy) index() {
 		t.classes[c.ID] = i
 	}
 }
+
+// Ref names the table and its version in one word, "urban-four@2026.11.2";
+// inspections record it.
+func (t *Taxonomy) Ref() string { return t.ID + "@" + t.Version }
 
 // CategoryOf returns the category of an item class; false where the table
 // does not name the class.
@@ -190,6 +207,18 @@ func (t *Taxonomy) Unknown(classes []string) []string {
 	return unknown
 }
 
+// Lacks lists those of the given categories that the table does not have: a
+// bin that accepts one of them was set up for another table.
+func (t *Taxonomy) Lacks(categories []string) []string {
+	var lacks []string
+	for _, c := range categories {
+		if _, ok := t.categories[c]; !ok {
+			lacks = append(lacks, c)
+		}
+	}
+	return lacks
+}
+
 var (
 	idRule  = regexp.MustCompile(`^[a-z][a-z0-9]*([_-][a-z0-9]+)*$`)
 	hexRule = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
@@ -212,35 +241,59 @@ func (t *Taxonomy) Validate() error {
 		v.add("effective", t.Effective, "a day as YYYY-MM-DD")
 	}
 	v.name("name", t.Name)
-	if len(t.Categories) < 2 {
-		v.add("categories", len(t.Categories), "at least 2 categories")
-	}
-	categories := make(map[string]bool, len(t.Categories))
-	for i, c := range t.Categories {
-		field := fmt.Sprintf("categories[%d]", i)
-		v.id(field+".id", c.ID)
-		v.unique(field+".id", c.ID, categories)
-		v.name(field+".name", c.Name)
-		v.name(field+".colour.name", c.Colour.Name)
-		if !hexRule.MatchString(c.Colour.Hex) {
-			v.add(field+".colour.hex", c.Colour.Hex, "a colour as #RRGGBB")
-		}
-	}
-	if len(t.Classes) == 0 {
-		v.add("classes", 0, "at least 1 class")
-	}
-	classes := make(map[string]bool, len(t.Classes))
-	for i, c := range t.Classes {
-		field := fmt.Sprintf("classes[%d]", i)
-		v.id(field+".id", c.ID)
-		v.unique(field+".id", c.ID, classes)
-		v.name(field+".name", c.Name)
-		if !categories[c.Category] {
-			v.add(field+".category", c.Category, fmt.Sprintf("one of %q", t.CategoryIDs()))
-		}
+	t.validateCategories(v)
+	t.validateClasses(v)
+	ids := make(map[string]bool, len(t.Steps))
+	for i := range t.Steps {
+		field := fmt.Sprintf("steps[%d]", i)
+		v.unique(field+".id", t.Steps[i].ID, ids)
+		t.Steps[i].validate(v, field, t.Categories)
 	}
 	t.Harm.validate(v, t.CategoryIDs())
 	return errors.Join(v.errs...)
+}
+
+func (t *Taxonomy) validateCategories(v *violations) {
+	if len(t.Categories) < 2 {
+		v.add("categories", len(t.Categories), "at least 2 categories")
+	}
+	seen := make(map[string]bool, len(t.Categories))
+	binless := 0
+	for i, c := range t.Categories {
+		field := fmt.Sprintf("categories[%d]", i)
+		v.id(field+".id", c.ID)
+		v.unique(field+".id", c.ID, seen)
+		v.name(field+".name", c.Name)
+		v.colours(field, c.Colour, c.Alternatives)
+		v.optional(field+".predicate", c.Predicate)
+		if c.NoBin != nil {
+			binless++
+			v.name(field+".no_bin", *c.NoBin)
+		}
+	}
+	if binless > 0 && binless == len(t.Categories) {
+		v.add("categories", "no_bin everywhere", "at least 1 category with a bin")
+	}
+}
+
+func (t *Taxonomy) validateClasses(v *violations) {
+	if len(t.Classes) == 0 {
+		v.add("classes", 0, "at least 1 class")
+	}
+	categories := t.CategoryIDs()
+	seen := make(map[string]bool, len(t.Classes))
+	for i, c := range t.Classes {
+		field := fmt.Sprintf("classes[%d]", i)
+		v.id(field+".id", c.ID)
+		v.unique(field+".id", c.ID, seen)
+		v.name(field+".name", c.Name)
+		if !slices.Contains(categories, c.Category) {
+			v.add(field+".category", c.Category, fmt.Sprintf("one of %q", categories))
+		}
+		if c.Advice != nil {
+			v.advice(field+".advice", *c.Advice)
+		}
+	}
 }
 
 type violations struct{ errs []error }
@@ -274,4 +327,26 @@ func (v *violations) unique(field, value string, seen map[string]bool) {
 func (v *violations) name(field string, n Name) {
 	v.filled(field+".zh", n.ZH)
 	v.filled(field+".en", n.EN)
+}
+
+// optional wants both languages or neither.
+func (v *violations) optional(field string, n Name) {
+	if n != (Name{}) {
+		v.name(field, n)
+	}
+}
+
+func (v *violations) colours(field string, c Colour, alternatives []Colour) {
+	seen := make(map[string]bool)
+	for i, c := range append([]Colour{c}, alternatives...) {
+		field := field + ".colour"
+		if i > 0 {
+			field = fmt.Sprintf("%s.alternatives[%d]", strings.TrimSuffix(field, ".colour"), i-1)
+		}
+		v.name(field+".name", c.Name)
+		if !hexRule.MatchString(c.Hex) {
+			v.add(field+".hex", c.Hex, "a colour as #RRGGBB")
+		}
+		v.unique(field+".name.en", strings.ToLower(c.Name.EN), seen)
+	}
 }

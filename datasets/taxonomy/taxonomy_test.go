@@ -88,16 +88,16 @@ func checkAgainstShared(t *testing.T, rows [][]string) {
 }
 
 func TestParseNamesTheField(t *testing.T) {
-	good := string(urbanFour)
+	good := string(urban(t))
 	for name, c := range map[string]struct{ old, new, want string }{
 		"unknown key":       {"standard: GB", "standrad: GB", "standrad"},
 		"day":               {"effective: 2019-12-01", "effective: yesterday", `effective is "yesterday", allowed is a day`},
-		"category of class": {"en: ball}, category: recyclable", "en: ball}, category: blue", `classes[0].category is "blue", allowed is one of ["recyclable"`},
+		"category of class": {"en: ball}, plural: balls, category: recyclable", "en: ball}, plural: balls, category: blue", `classes[0].category is "blue", allowed is one of ["recyclable"`},
 		"class id":          {"{id: ball,", "{id: Ball,", `classes[0].id is "Ball", allowed is lower-case`},
 		"class twice":       {"{id: ball,", "{id: battery,", `classes[2].id is "battery", allowed is an id that is not used twice`},
 		"colour":            {`hex: "#1565C0"`, `hex: "blue"`, `categories[0].colour.hex is "blue", allowed is a colour as #RRGGBB`},
 		"name":              {"{zh: 球类, en: ball}", "{zh: 球类}", `classes[0].name.en is "", allowed is a text`},
-		"version":           {`version: "2026.11.1"`, `version: ""`, `version is ""`},
+		"version":           {`version: "2026.11.2"`, `version: ""`, `version is ""`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := strings.Replace(good, c.old, c.new, 1)
@@ -117,10 +117,17 @@ func TestParseNamesTheField(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "t.yaml")
-	require.NoError(t, os.WriteFile(path, urbanFour, 0o600))
+	require.NoError(t, os.WriteFile(path, urban(t), 0o600))
 	tax, err := Load(path)
 	require.NoError(t, err)
 	assert.Equal(t, Default(), tax)
 	_, err = Load(path + ".missing")
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func urban(t *testing.T) []byte {
+	t.Helper()
+	data, err := files.ReadFile("urban-four.yaml")
+	require.NoError(t, err)
+	return data
 }

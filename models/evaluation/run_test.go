@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -47,18 +48,34 @@ func paint(t *testing.T, path string, c color.RGBA) {
 	require.NoError(t, os.WriteFile(path, buf.Bytes(), 0o600))
 }
 
+// surely is a risk sample in which the model was always right, and sure of it.
+func surely(classes []string) *models.RiskSample {
+	s := &models.RiskSample{Classes: classes}
+	for i := range 200 * len(classes) {
+		class := classes[i%len(classes)]
+		category, _ := taxonomy.Default().CategoryOf(class)
+		row := models.RiskRow{Class: class, Category: category, Source: "s", Group: strconv.Itoa(i), Probabilities: make([]float64, len(classes))}
+		row.Probabilities[i%len(classes)] = 1
+		s.Rows = append(s.Rows, row)
+	}
+	return s
+}
+
 func tinyEvaluator(t *testing.T) *Evaluator {
 	t.Helper()
 	th := verdict.DefaultThresholds()
 	th.Tell, th.MinExposure = 0.8, 0.001
+	pool := modelstest.Pool(t, models.Options{Workers: 2})
+	policy, err := verdict.NewPolicy(taxonomy.Default(), surely(pool.Card().Classes), verdict.DefaultConfidence)
+	require.NoError(t, err)
 	return &Evaluator{
-		Classifier: modelstest.Pool(t, models.Options{Workers: 2}),
+		Classifier: pool,
 		Decode: func(data []byte) (*vision.Image, error) {
 			img, _, err := codec.Decode(data, codec.DefaultLimits(), codec.Options{})
 			return img, err
 		},
 		Judge: func(p models.Prediction, accepts []string, q verdict.Quality) verdict.Decision {
-			return verdict.Decide(p, taxonomy.Default(), accepts, th, q)
+			return policy.Decide(p, accepts, th, q)
 		},
 		Categories: taxonomy.Default().CategoryIDs(),
 		Parallel:   4,

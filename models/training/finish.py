@@ -24,7 +24,7 @@ from scenes import Photo
 from views import held_scenes
 
 if TYPE_CHECKING:
-    from train import Trainer
+    from train import Recipe
 
 SIZE = 224
 # Shares of the way from the first weights to the trained ones (Wortsman et al.
@@ -62,13 +62,10 @@ def interpolate(first: dict[str, torch.Tensor], last: dict[str, torch.Tensor], w
     return {name: torch.lerp(first[name].float(), last[name].float(), way).to(last[name].dtype) for name in last}
 
 
-def choose(network: Network, trainer: Trainer, part: Part, member: np.ndarray) -> tuple[float, list[dict[str, float]]]:
+def choose(network: Network, first: dict[str, torch.Tensor], part: Part, member: np.ndarray) -> tuple[float, list[dict[str, float]]]:
     """Load the best of WAYS, by the loss on the temperature part's plain
     photographs and scenes together; what each gave."""
-    last = trainer.averaged()
-    first = dict(last)
-    for (name, _), value in zip(network.named_parameters(), trainer.first):
-        first[name] = value
+    last = {name: value.clone() for name, value in network.state_dict().items()}
     tried = []
     for way in WAYS:
         network.load_state_dict(interpolate(first, last, way))
@@ -109,12 +106,12 @@ def _every_class(order: np.ndarray, classes: np.ndarray, count: int) -> np.ndarr
     return np.array(list(dict.fromkeys(kept)))
 
 
-def finish(args: argparse.Namespace, trainer: Trainer, samples: list[Sample], training: list[Sample],
-           names: list[str], category_of: list[int], held: list[Photo]) -> None:
+def finish(args: argparse.Namespace, network: Network, first: dict[str, torch.Tensor], samples: list[Sample], training: list[Sample],
+           names: list[str], category_of: list[int], held: list[Photo], phases: tuple[Recipe, ...]) -> None:
     """Write the model's folder."""
-    network, member = trainer.network, trainer.member.numpy()
+    member = np.eye(len(data.CATEGORIES))[category_of]
     part = Part(args, samples, "temperature", names, category_of)
-    way, tried = choose(network, trainer, part, member)
+    way, tried = choose(network, first, part, member)
     logits, _ = outputs(network, part.plain + part.scenes)
     twice = np.concatenate([part.truth, part.truth])
     heat = {"plain": calibrate.fit_temperature(logits[:len(part.truth)], member, part.truth),
@@ -132,7 +129,7 @@ def finish(args: argparse.Namespace, trainer: Trainer, samples: list[Sample], tr
     ratio = export.relative_time(model, args.data / "backbone/mobilenet_v2_1.0_imagenet.onnx")
     export.write_card(args.out, make_card(args, names, samples, training, heat["both"], figures, {
         "tried": tried, "way": way, "temperatures": {k: round(v, 4) for k, v in heat.items()},
-        "time_to_backbone": round(ratio, 3), "recipe": asdict(trainer.recipe)}))
+        "time_to_backbone": round(ratio, 3), "phases": [asdict(recipe) for recipe in phases]}))
     print(json.dumps(figures, indent=1))
     print(f"temperatures {heat}; logits within {difference:.1e} of PyTorch's; time {ratio:.3f} of the backbone's; "
           f"{model.stat().st_size / 1e6:.1f} MB", flush=True)

@@ -48,9 +48,10 @@ def fit(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
-def mild(photo: Photo, size: int, rng: np.random.Generator) -> np.ndarray:
-    """The photograph itself: a crop, a mirror, a little light."""
-    image = crop(photo.pixels, rng, 0.4 if rng.random() < 0.7 else 0.15)
+def mild(photo: Photo, size: int, rng: np.random.Generator, least: float) -> np.ndarray:
+    """The photograph itself: a crop of at least `least` of its area, a mirror,
+    a little light."""
+    image = crop(photo.pixels, rng, least)
     if rng.random() < 0.5:
         image = image[:, ::-1]
     if rng.random() < 0.3:

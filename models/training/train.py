@@ -13,7 +13,7 @@ import argparse
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 # Before torch is loaded: waiting threads must not spin, the drawing processes
@@ -21,8 +21,7 @@ from pathlib import Path
 # back to the kernel costs half of the training time.
 _ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "4294967296",
                 "MALLOC_TRIM_THRESHOLD_": "8589934592", "MALLOC_TOP_PAD_": "268435456"}
-if Path(sys.argv[0]).parent.resolve() == Path(__file__).parent.resolve() and any(
-        os.environ.get(k) != v for k, v in _ENVIRONMENT.items()):
+if Path(sys.argv[0]).name in ("train.py", "across.py") and any(os.environ.get(k) != v for k, v in _ENVIRONMENT.items()):
     os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **_ENVIRONMENT})
 
 import cv2
@@ -39,7 +38,7 @@ import scenes
 from data import Sample
 from network import Network, to_input
 from scenes import Photo
-from views import Stage, Views, collate
+from views import Mix, Stage, Views, collate
 
 HERE = Path(__file__).resolve().parent
 BACKBONE = "backbone/mobilenet_v2_1.0_imagenet.onnx"
@@ -48,26 +47,41 @@ SIZE = 224  # of the finished model
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the network is trained. The defaults are what the log in README.md
-    gives the reasons for."""
+    """How the network is trained in one phase. README.md's log gives the
+    reasons."""
 
-    # Small pictures first: most of the way at a third of the price, and a
-    # network that was trained on smaller ones does better on larger ones than
-    # the other way round (Touvron et al. 2019, arXiv:1906.06423).
-    stages: tuple[Stage, ...] = (Stage(128, 51_200), Stage(160, 35_840), Stage(224, 10_240))
-    batch: int = 64
+    stages: tuple[Stage, ...]
+    mix_of_views: Mix
     # Greatest step in shares of a tensor's own root mean square, of the layer
     # before the head; each block further down takes `depth` of the one above.
-    rate: float = 0.003
+    rate: float
+    anchor: float  # pull towards the phase's first weights a step (L2-SP), in shares of the rate
+    smoothing: float
+    mixup: float  # share of batches that are mixed (beta 0.2)
+    keep: float  # weight of what the backbone said of the plain photograph
+    bias: float = 1.0  # the biases' rate in shares of the weights'
+    batch: int = 64
     depth: float = 0.93
     head_rate: float = 1e-3
     warm: float = 0.04  # share of the steps
-    anchor: float = 0.08  # pull towards the first weights a step (L2-SP), in shares of the rate
     average: float = 0.998  # of the weights, exponential
-    smoothing: float = 0.06
-    mix: float = 0.25  # share of batches that are mixed (mixup, beta 0.2)
-    keep: float = 0.3  # weight of what the backbone said of the plain photograph
     clip: float = 5.0  # greatest norm of a gradient
+
+
+# Small pictures first: most of the way at a third of the price, and a network
+# that was trained on smaller ones does better on larger ones than the other
+# way round (Touvron et al. 2019, arXiv:1906.06423). The first phase bends the
+# backbone to scenes, softly; the second learns the photographs as well.
+PHASES = (
+    Recipe((Stage(128, 51_200), Stage(160, 35_840), Stage(224, 10_240)),
+           Mix({"mild": 0.42, "strong": 0.12, "scene": 0.46},
+               {"recyclable": 0.46, "kitchen": 0.20, "hazardous": 0.16, "other": 0.18}, whole=0.7, least=(0.4, 0.15)),
+           rate=0.003, anchor=0.08, smoothing=0.06, mixup=0.25, keep=0.3),
+    Recipe((Stage(160, 64_000), Stage(224, 19_200)),
+           Mix({"mild": 0.60, "strong": 0.08, "scene": 0.32},
+               {"recyclable": 0.50, "kitchen": 0.17, "hazardous": 0.15, "other": 0.18}, whole=0.8, least=(0.55, 0.25)),
+           rate=0.002, anchor=0.02, smoothing=0.03, mixup=0.1, keep=0.1, bias=0.3),
+)
 
 
 def teacher(network: Network, held: list[Photo]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -131,9 +145,10 @@ class Trainer:
         groups = []
         count = len(network.kernels)
         for depth, pair in enumerate(zip(network.kernels, network.biases)):
-            for tensor in pair:
+            for tensor, share in zip(pair, (1.0, recipe.bias)):
                 size = max(1e-2, float(tensor.detach().square().mean().sqrt()))
-                groups.append({"params": [tensor], "lr": recipe.rate * size * recipe.depth ** ((count - 1 - depth) / 3)})
+                rate = recipe.rate * share * recipe.depth ** ((count - 1 - depth) / 3)
+                groups.append({"params": [tensor], "lr": rate * size})
         groups.append({"params": list(network.head.parameters()), "lr": recipe.head_rate})
         self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.98))
         self.peaks = [g["lr"] for g in groups]
@@ -153,7 +168,7 @@ class Trainer:
         target = F.one_hot(classes, len(self.member)).float()
         said = F.softmax(said.float() / 2, dim=1)
         rng = np.random.default_rng((17, self.step))
-        if rng.random() < r.mix:
+        if rng.random() < r.mixup:
             share, order = float(rng.beta(0.2, 0.2)), torch.from_numpy(rng.permutation(len(x)))
             x = share * x + (1 - share) * x[order]
             target = share * target + (1 - share) * target[order]
@@ -217,15 +232,19 @@ class Trainer:
 
 
 def run(trainer: Trainer, held: list[Photo], samples: list[Sample], names: list[str], said: torch.Tensor,
-        args: argparse.Namespace) -> None:
-    """All stages from the trainer's step on."""
+        args: argparse.Namespace, phase: int) -> None:
+    """All stages of a phase from the trainer's step on."""
     recipe, before, began, done = trainer.recipe, 0, time.monotonic(), 0
+    path = args.work / f"phase-{phase}.pt"
+    # The first phase's views are those of the seed alone, as the committed
+    # model's were.
+    seed = (args.seed,) if phase == 1 else (args.seed, phase)
     # What a picture of each size costs, for the time that is left.
     cost = [s.views // recipe.batch * s.size**2 for s in recipe.stages]
     for n, stage in enumerate(recipe.stages):
         steps = stage.views // recipe.batch
         start = max(0, trainer.step - before)
-        views = Views(held, samples, names, stage, args.seed, before * recipe.batch)
+        views = Views(held, samples, names, stage, recipe.mix_of_views, seed, before * recipe.batch)
         order = range(start * recipe.batch, steps * recipe.batch)
         loader = DataLoader(views, recipe.batch, sampler=order, num_workers=args.processes, collate_fn=collate,
                             prefetch_factor=4, worker_init_fn=lambda _: cv2.setNumThreads(1))
@@ -236,13 +255,29 @@ def run(trainer: Trainer, held: list[Photo], samples: list[Sample], names: list[
             if trainer.step % 50 == 0:
                 left = sum(cost[n + 1:]) + (steps + before - trainer.step) * stage.size**2
                 minutes = (time.monotonic() - began) / done * left / 60
-                print(f"step {trainer.step} of {trainer.total}, {stage.size} px: loss {total / count:.4f}; "
-                      f"{minutes:.0f} minutes left", flush=True)
+                print(f"phase {phase} of {len(PHASES)}, step {trainer.step} of {trainer.total}, {stage.size} px: "
+                      f"loss {total / count:.4f}; {minutes:.0f} minutes of the phase left", flush=True)
                 total, count = 0.0, 0
             if trainer.step % 200 == 0:
-                trainer.save(args.work / "checkpoint.pt")
+                trainer.save(path)
         before += steps
-    trainer.save(args.work / "checkpoint.pt")
+    if trainer.step % 200:
+        trainer.save(path)
+
+
+def phases(args: argparse.Namespace, network: Network, held: list[Photo], training: list[Sample], names: list[str],
+           category_of: list[int], said: torch.Tensor) -> dict[str, torch.Tensor]:
+    """All phases, each from the average of the one before; the state before
+    the first. The network ends with the last one's average."""
+    first = {name: value.clone() for name, value in network.state_dict().items()}
+    for n, recipe in enumerate(PHASES, 1):
+        stages = tuple(Stage(s.size, max(recipe.batch, int(s.views * args.scale) // recipe.batch * recipe.batch))
+                       for s in recipe.stages)
+        trainer = Trainer(network, category_of, replace(recipe, stages=stages))
+        trainer.resume(args.work / f"phase-{n}.pt")
+        run(trainer, held, training, names, said, args, n)
+        network.load_state_dict(trainer.averaged())
+    return first
 
 
 def parse() -> argparse.Namespace:
@@ -274,19 +309,15 @@ def main() -> int:
     args = parse()
     torch.set_num_threads(2)
     cv2.setNumThreads(2)
-    scale = args.scale
-    recipe = Recipe(stages=tuple(Stage(s.size, max(64, int(s.views * scale) // 64 * 64)) for s in Recipe.stages))
     began = time.monotonic()
     samples, training, names, category_of = prepare(args)
     held = photos.load(args.data, args.work, training, args.processes)
     print(f"{len(held)} photographs to train on, {np.mean([p.mask is not None for p in held]):.0%} with a mask", flush=True)
     network = Network(backbone.load(args.data / BACKBONE), len(names))
     said = start(args, network, held, training, names)
-    trainer = Trainer(network, category_of, recipe)
-    trainer.resume(args.work / "checkpoint.pt")
-    print(f"ready after {(time.monotonic() - began) / 60:.1f} minutes; {trainer.total - trainer.step} steps to go", flush=True)
-    run(trainer, held, training, names, said, args)
-    finish.finish(args, trainer, samples, training, names, category_of, held)
+    print(f"ready after {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
+    first = phases(args, network, held, training, names, category_of, said)
+    finish.finish(args, network, first, samples, training, names, category_of, held, PHASES)
     print(f"{(time.monotonic() - began) / 60:.0f} minutes", flush=True)
     return 0
 

@@ -17,15 +17,25 @@ import scenes
 from data import CATEGORIES, Sample
 from scenes import Photo
 
-# How often a category is drawn. The thin ones more often than there are
-# photographs of them (recyclable is 80% of those), less than evenly: they
-# would be learnt by heart.
-CATEGORY_SHARE = {"recyclable": 0.46, "kitchen": 0.20, "hazardous": 0.16, "other": 0.18}
 # Within a category a class of n photographs is drawn as n^0.5.
 CLASS_POWER = 0.5
-VIEW_SHARE = {"mild": 0.42, "strong": 0.12, "scene": 0.46}
 # Several things of one class in a scene; for food also several kinds of it.
 HEAP, FOOD_HEAP = 0.12, 0.35
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What is drawn how often."""
+
+    views: dict[str, float]  # share of mild, strong and scene
+    # Share of each category: the thin ones more often than there are
+    # photographs of them (recyclable is 80%), less than evenly, for they would
+    # be learnt by heart.
+    categories: dict[str, float]
+    # A mild view keeps at least least[0] of the photograph's area with chance
+    # `whole`, else least[1].
+    whole: float
+    least: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -41,8 +51,8 @@ class Views(Dataset):
     the photograph)."""
 
     def __init__(self, photos: list[Photo], samples: list[Sample], names: list[str], stage: Stage,
-                 seed: int, first: int) -> None:
-        self.photos, self.stage, self.seed, self.first = photos, stage, seed, first
+                 mix: Mix, seed: tuple[int, ...], first: int) -> None:
+        self.photos, self.stage, self.mix, self.seed, self.first = photos, stage, mix, seed, first
         self.classes = np.array([names.index(s.name) for s in samples])
         self.food = names.index("food_scraps") if "food_scraps" in names else -1
         self.rows: dict[int, list[int]] = defaultdict(list)
@@ -57,20 +67,21 @@ class Views(Dataset):
             of = np.array([category[c] == name for c in self.known])
             size = np.array([len(self.rows[c]) ** CLASS_POWER for c in self.known]) * of
             if size.sum() > 0:
-                share += CATEGORY_SHARE[name] * size / size.sum()
+                share += mix.categories[name] * size / size.sum()
         self.share = share / share.sum()
 
     def __len__(self) -> int:
         return self.stage.views
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int, int]:
-        rng = np.random.default_rng((self.seed, self.first + index))
+        rng = np.random.default_rng((*self.seed, self.first + index))
         chosen = self.known[rng.choice(len(self.known), p=self.share)]
         row = int(rng.choice(self.rows[chosen]))
-        kind = rng.choice(list(VIEW_SHARE), p=list(VIEW_SHARE.values()))
+        kind = rng.choice(list(self.mix.views), p=list(self.mix.views.values()))
         size = self.stage.size
         if kind == "mild":
-            return scenes.mild(self.photos[row], size, rng), chosen, row
+            least = self.mix.least[0 if rng.random() < self.mix.whole else 1]
+            return scenes.mild(self.photos[row], size, rng, least), chosen, row
         if kind == "strong":
             return scenes.strong(self.photos[row], size, rng), chosen, row
         heap = [row]

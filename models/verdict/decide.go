@@ -28,6 +28,11 @@ const (
 	ReasonBlurred   = "blurred"
 )
 
+// Reasons lists all reasons of a Decision.
+var Reasons = []string{
+	ReasonAccepted, ReasonOtherSure, ReasonUnsure, ReasonNoBound, ReasonStrange, ReasonTooDark, ReasonTooBright, ReasonBlurred,
+}
+
 // TopClasses is how many item classes a Decision lists at most.
 const TopClasses = 5
 

@@ -443,6 +443,14 @@ func TestReferenceData(t *testing.T) {
 	require.Len(t, tax.Categories, 4)
 	require.NotEmpty(t, tax.Classes)
 	require.NotEmpty(t, tax.Categories[0].Colour.Hex)
+	require.Equal(t, "urban-four@"+tax.Version, tax.Ref)
+	require.Equal(t, "GB/T 19095-2019", tax.Standard)
+	require.Len(t, tax.Steps, 1)
+	require.Len(t, tax.Steps[0].Streams, 4)
+	for _, c := range tax.Classes {
+		require.NotEmpty(t, c.Advice.ZH, c.ID)
+		require.NotEmpty(t, c.Advice.EN, c.ID)
+	}
 	var card models.Card
 	f.get("/api/v1/model", token).into(t, &card)
 	require.Equal(t, "test-1", card.Version)

@@ -38,14 +38,21 @@ type Bin struct {
 	// Bound is read only; it follows from the settings, the model and what
 	// people reviewed.
 	Bound verdict.Bound `json:"bound" doc:"How often a rightly sorted deposit is told at most, how that is known, and what it costs"`
+	// UnknownCategories is set where the bin was set up for another taxonomy.
+	UnknownCategories []string `json:"unknown_categories,omitempty" doc:"Accepted categories that the taxonomy in force does not have: until that is changed, every deposit goes to a person (check)"`
 }
+
+type binOut struct{ Body Bin }
 
 func (s *Server) viewBin(b station.Bin) Bin {
 	settings := s.Thresholds
 	if b.Thresholds != nil {
 		settings = *b.Thresholds
 	}
-	return Bin{Bin: b, Settings: settings, Bound: s.Policy.At(b.StationID).Bound(b.Accepts, settings)}
+	return Bin{
+		Bin: b, Settings: settings, Bound: s.Policy.At(b.StationID).Bound(b.Accepts, settings),
+		UnknownCategories: s.Taxonomy.Lacks(b.Accepts),
+	}
 }
 
 func (s *Server) viewBins(bins []station.Bin) []Bin {
@@ -55,8 +62,6 @@ func (s *Server) viewBins(bins []station.Bin) []Bin {
 	}
 	return out
 }
-
-type binOut struct{ Body Bin }
 
 func (s *Server) registerBins() {
 	handle(s, route{

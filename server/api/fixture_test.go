@@ -299,6 +299,7 @@ func record(id, stationID, binID string, v verdict.Verdict, at time.Time) *inspe
 		ID: id, StationID: stationID, BinID: binID, Source: inspection.FromPush, CapturedAt: at, ReceivedAt: at, DecidedAt: at,
 		Verdict: v, Reason: "other-category-sure", Category: "hazardous", ItemClass: "battery", Confidence: 0.9,
 		Categories: map[string]float64{"hazardous": 0.9, "recyclable": 0.1}, Classes: []models.ClassProbability{{Class: "battery", Probability: 0.9}},
+		Score: 18, TellAt: 1.5, Miss: 18, PassAt: 0.5, BoundLevel: verdict.LevelBin,
 		Accepts: []string{"recyclable"}, ModelVersion: "test-1", TaxonomyVersion: "1", RuleVersion: "1", Evidence: []inspection.Evidence{},
 	}
 }

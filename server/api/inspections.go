@@ -37,12 +37,15 @@ func (s *Server) registerInspections() {
 	handle(s, route{
 		method: http.MethodGet, path: base + "/inspections/{id}", id: "get-inspection", tag: "inspections", action: auth.Look,
 		summary: "Get an inspection",
-	}, func(ctx context.Context, in *IDPath) (*inspectionOut, error) {
+	}, func(ctx context.Context, in *struct {
+		IDPath
+		ClassesQuery
+	}) (*inspectionOut, error) {
 		i, err := s.inspection(ctx, in.ID, auth.Look)
 		if err != nil {
 			return nil, err
 		}
-		return &inspectionOut{s.view(i)}, nil
+		return &inspectionOut{in.of(s.view(i))}, nil
 	})
 
 	handle(s, route{
@@ -75,8 +78,21 @@ func (s *Server) registerInspections() {
 	}, s.serveEvidence)
 }
 
+// ClassesQuery says how many item classes an inspection lists.
+type ClassesQuery struct {
+	Classes string `query:"classes" enum:"top,all" default:"top" doc:"top: the five most probable; all: every one that was kept (records from before 2026-11-23 have five)"`
+}
+
+func (q ClassesQuery) of(i Inspection) Inspection {
+	if q.Classes == "all" {
+		i.Classes = i.AllClasses()
+	}
+	return i
+}
+
 type inspectionQuery struct {
 	PageQuery
+	ClassesQuery
 	Station    string            `query:"station" maxLength:"64"`
 	Bin        string            `query:"bin" maxLength:"64"`
 	Verdict    []verdict.Verdict `query:"verdict,explode" enum:"pass,tell,check,unreadable" maxItems:"4" doc:"May be repeated"`
@@ -109,7 +125,11 @@ func (s *Server) listInspections(ctx context.Context, in *inspectionQuery) (*lis
 	if len(items) == in.Limit && len(items) > 0 {
 		next = strconv.FormatInt(items[len(items)-1].Seq, 10)
 	}
-	return listOf(s.views(items), next), nil
+	out := s.views(items)
+	for n := range out {
+		out[n] = in.of(out[n])
+	}
+	return listOf(out, next), nil
 }
 
 // inspection reads an inspection whose station the caller may do the action

@@ -15,10 +15,44 @@ import (
 
 // Taxonomy is the table from item class to category that is in force.
 type Taxonomy struct {
-	ID         string              `json:"id"`
-	Version    string              `json:"version"`
-	Categories []taxonomy.Category `json:"categories"`
-	Classes    []taxonomy.Class    `json:"classes"`
+	ID           string              `json:"id"`
+	Version      string              `json:"version"`
+	Ref          string              `json:"ref" doc:"Id and version as inspections record them" example:"urban-four@2026.11.2"`
+	Name         taxonomy.Name       `json:"name"`
+	Jurisdiction string              `json:"jurisdiction" doc:"ISO 3166 code"`
+	Standard     string              `json:"standard"`
+	Effective    string              `json:"effective" format:"date"`
+	Categories   []taxonomy.Category `json:"categories"`
+	Steps        []taxonomy.Step     `json:"steps" doc:"Rounds of sorting; a station's bins are the first one's streams"`
+	Classes      []ItemClass         `json:"classes"`
+}
+
+// ItemClass is an item class with what a resident is told about it.
+type ItemClass struct {
+	taxonomy.Class
+	Advice taxonomy.Name `json:"advice" doc:"One line that says where it goes, in the site's colours"`
+	// StepAdvice is set where the table has several steps.
+	StepAdvice map[string]taxonomy.Name `json:"step_advice,omitempty" doc:"The same for whoever sorts at each step, by the step's id"`
+}
+
+func viewTaxonomy(t *taxonomy.Taxonomy) Taxonomy {
+	out := Taxonomy{
+		ID: t.ID, Version: t.Version, Ref: t.Ref(), Name: t.Name, Jurisdiction: t.Jurisdiction, Standard: t.Standard, Effective: t.Effective,
+		Categories: t.Categories, Steps: t.Steps, Classes: make([]ItemClass, len(t.Classes)),
+	}
+	for i, c := range t.Classes {
+		at := func(step string) taxonomy.Name {
+			return taxonomy.Name{ZH: t.AdviceAt(step, c.ID, "zh-CN"), EN: t.AdviceAt(step, c.ID, "en")}
+		}
+		out.Classes[i] = ItemClass{Class: c, Advice: at(t.Steps[0].ID)}
+		if len(t.Steps) > 1 {
+			out.Classes[i].StepAdvice = make(map[string]taxonomy.Name, len(t.Steps))
+			for _, step := range t.Steps {
+				out.Classes[i].StepAdvice[step.ID] = at(step.ID)
+			}
+		}
+	}
+	return out
 }
 
 // Overview is what the wall shows at first.
@@ -84,10 +118,9 @@ type Share struct {
 func (s *Server) registerReference() {
 	handle(s, route{
 		method: http.MethodGet, path: base + "/taxonomy", id: "get-taxonomy", tag: "reference", action: auth.Reference,
-		summary: "Categories, item classes and which belongs where",
+		summary: "Categories, item classes, which belongs where, and what residents are told",
 	}, func(context.Context, *struct{}) (*struct{ Body Taxonomy }, error) {
-		t := s.Taxonomy
-		return &struct{ Body Taxonomy }{Taxonomy{ID: t.ID, Version: t.Version, Categories: t.Categories, Classes: t.Classes}}, nil
+		return &struct{ Body Taxonomy }{viewTaxonomy(s.Taxonomy)}, nil
 	})
 
 	handle(s, route{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models/verdict"
 )
 
@@ -20,17 +21,23 @@ import (
 type Config struct {
 	// DataDir is where everything that must survive a restart lies: queue,
 	// records, evidence, spool and keys.
-	DataDir  string       `koanf:"data_dir"`
-	Log      Log          `koanf:"log"`
-	HTTP     HTTP         `koanf:"http"`
-	Queue    Queue        `koanf:"queue"`
-	Store    Store        `koanf:"store"`
-	Objects  Objects      `koanf:"objects"`
-	Model    Model        `koanf:"model"`
-	Decoder  Decoder      `koanf:"decoder"`
-	Verdict  VerdictRules `koanf:"verdict"`
-	Evidence Evidence     `koanf:"evidence"`
-	Demo     Demo         `koanf:"demo"`
+	DataDir string  `koanf:"data_dir"`
+	Log     Log     `koanf:"log"`
+	HTTP    HTTP    `koanf:"http"`
+	Queue   Queue   `koanf:"queue"`
+	Store   Store   `koanf:"store"`
+	Objects Objects `koanf:"objects"`
+	Model   Model   `koanf:"model"`
+	Decoder Decoder `koanf:"decoder"`
+	// Taxonomy is the table from item class to category: the id of a built-in
+	// one (see datasets/taxonomy) or a file's path.
+	Taxonomy string `koanf:"taxonomy"`
+	// TaxonomyColours are the site's colours where the table leaves a choice,
+	// e.g. "other=black".
+	TaxonomyColours string       `koanf:"taxonomy_colours"`
+	Verdict         VerdictRules `koanf:"verdict"`
+	Evidence        Evidence     `koanf:"evidence"`
+	Demo            Demo         `koanf:"demo"`
 	// DrainTimeout bounds an orderly stop; what is queued by then stays on
 	// disk for the next start.
 	DrainTimeout time.Duration `koanf:"drain_timeout"`
@@ -197,10 +204,11 @@ func Default() Config {
 		Queue: Queue{
 			Sync: true, MaxBytes: 2 << 30, MaxAge: 7 * day, MaxAttempts: 5, InFlight: 8,
 		},
-		Objects: Objects{SpoolMaxBytes: 2 << 30},
-		Model:   Model{QueueLength: 64, MaxBatch: 1},
-		Decoder: Decoder{MaxBytes: 8 << 20, MaxPixels: 40_000_000},
-		Verdict: VerdictRules(th),
+		Objects:  Objects{SpoolMaxBytes: 2 << 30},
+		Model:    Model{QueueLength: 64, MaxBatch: 1},
+		Decoder:  Decoder{MaxBytes: 8 << 20, MaxPixels: 40_000_000},
+		Taxonomy: taxonomy.Default().ID,
+		Verdict:  VerdictRules(th),
 		Evidence: Evidence{
 			PassShare: 0.02,
 			Retention: Retention{Pass: 7 * day, Tell: 180 * day, Check: 90 * day, Unreadable: 30 * day},

@@ -21,7 +21,7 @@ func TestDefaultsAreValid(t *testing.T) {
 
 func TestOrderOfSources(t *testing.T) {
 	path := filepath.Join("testdata", "good.yaml")
-	c, err := config.Load(path, []string{"BINSIDE_LOG_LEVEL=warn", "BINSIDE_HTTP_MAX_BODY=1MiB", "PATH=/bin", "BINSIDE_TOKEN=read-elsewhere"},
+	c, err := config.Load(path, []string{"BINSIDE_LOG_LEVEL=warn", "BINSIDE_HTTP_MAX_BODY=1MiB", "BINSIDE_TAXONOMY_COLOURS=rots-not=blue", "PATH=/bin", "BINSIDE_TOKEN=read-elsewhere"},
 		map[string]string{"log.level": "error", "demo.enabled": "true"})
 	require.NoError(t, err)
 	require.Equal(t, "error", c.Log.Level, "a flag wins over the environment")
@@ -29,6 +29,8 @@ func TestOrderOfSources(t *testing.T) {
 	require.Equal(t, "0.0.0.0:8443", c.HTTP.Listen, "the file wins over the default")
 	require.Equal(t, 24*time.Hour, c.Evidence.Retention.Pass)
 	require.Equal(t, config.Default().Evidence.Retention.Tell, c.Evidence.Retention.Tell, "what the file leaves out stays")
+	require.Equal(t, "rural-two-step", c.Taxonomy)
+	require.Equal(t, "rots-not=blue", c.TaxonomyColours)
 	require.True(t, c.Demo.Enabled)
 	require.Equal(t, "postgres://binside@db.example/binside", c.StoreURL())
 }
@@ -44,6 +46,8 @@ func TestErrorsNameFieldValueAndWhatIsAllowed(t *testing.T) {
 		`evidence.pass_share is "2"; allowed: a number from 0 to 1`,
 		`model.max_batch is "9"; allowed: from 1 to 8`,
 		`store.url is`,
+		`taxonomy is "urban-five"; allowed: a file's path, or one of urban-four, rural-two-step, san-francisco-three`,
+		`taxonomy_colours is "black"; allowed: CATEGORY=COLOUR`,
 	} {
 		require.ErrorContains(t, err, part)
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/binside/binside/datasets/taxonomy"
 )
 
 // Validate checks every field and reports all that are wrong.
@@ -25,6 +27,10 @@ func (c Config) Validate() error {
 	c.Model.validate(&v)
 	v.that(c.Decoder.MaxBytes >= 1<<10 && c.Decoder.MaxBytes <= 64<<20, "decoder.max_bytes", c.Decoder.MaxBytes, "from 1 KiB to 64 MiB")
 	v.that(c.Decoder.MaxPixels >= 1<<10 && c.Decoder.MaxPixels <= 200_000_000, "decoder.max_pixels", c.Decoder.MaxPixels, "from 1024 to 200000000")
+	_, err := os.Stat(c.Taxonomy)
+	v.that(taxonomy.IsBuiltin(c.Taxonomy) || err == nil, "taxonomy", c.Taxonomy, "a file's path, or one of "+strings.Join(taxonomy.IDs(), ", "))
+	_, err = taxonomy.ParseColours(c.TaxonomyColours)
+	v.that(err == nil, "taxonomy_colours", c.TaxonomyColours, "CATEGORY=COLOUR, several joined by commas, such as other=black")
 	if err := c.Verdict.Thresholds().Validate(); err != nil {
 		v.that(false, "verdict", c.Verdict, err.Error())
 	}

@@ -48,6 +48,7 @@ type Store interface {
 	CreateStation(ctx context.Context, s *station.Station) error
 	GetBin(ctx context.Context, id string) (station.Bin, error)
 	CreateBin(ctx context.Context, b *station.Bin) error
+	UpdateBin(ctx context.Context, b *station.Bin) error
 	GetCamera(ctx context.Context, id string) (station.Camera, error)
 	CreateCamera(ctx context.Context, c *station.Camera) error
 	UpdateCamera(ctx context.Context, c *station.Camera) error
@@ -133,14 +134,9 @@ func (d *Demonstration) setUp(ctx context.Context, url string) error {
 	cam := station.Camera{ID: CameraID, StationID: StationID, Name: "演示 demo", Kind: station.MJPEG, URL: url, Enabled: true}
 	for _, row := range d.sim.Describe().Bins {
 		cam.Regions = append(cam.Regions, station.Region{BinID: row.ID, Polygon: row.Region})
-		if _, err := d.store.GetBin(ctx, row.ID); err == nil {
-			continue
-		} else if !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
 		th := Thresholds()
-		b := station.Bin{ID: row.ID, StationID: StationID, Name: row.Name.ZH + " " + row.Name.EN, Accepts: row.Accepts, Thresholds: &th}
-		if err := d.store.CreateBin(ctx, &b); err != nil {
+		bin := station.Bin{ID: row.ID, StationID: StationID, Name: row.Name.ZH + " " + row.Name.EN, Accepts: row.Accepts, Thresholds: &th}
+		if err := d.setUpBin(ctx, bin); err != nil {
 			return err
 		}
 	}
@@ -153,6 +149,21 @@ func (d *Demonstration) setUp(ctx context.Context, url string) error {
 	}
 	cam.CreatedAt, cam.UpdatedAt = old.CreatedAt, old.UpdatedAt
 	return d.store.UpdateCamera(ctx, &cam)
+}
+
+// setUpBin makes a bin that is missing. One that is there keeps its name and
+// thresholds, but accepts what the station says: it may be from a run under
+// another taxonomy, and the score compares with the station's truth.
+func (d *Demonstration) setUpBin(ctx context.Context, want station.Bin) error {
+	have, err := d.store.GetBin(ctx, want.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return d.store.CreateBin(ctx, &want)
+	case err != nil || slices.Equal(have.Accepts, want.Accepts):
+		return err
+	}
+	have.Accepts = want.Accepts
+	return d.store.UpdateBin(ctx, &have)
 }
 
 func (d *Demonstration) follow() {

@@ -141,7 +141,7 @@ func (s *Service) HeatMap(ctx context.Context, i *inspection.Inspection) (*HeatM
 }
 
 func (s *Service) key(i *inspection.Inspection) key {
-	return key{inspection: i.ID, model: s.deps.ModelVersion(), taxonomy: s.deps.Taxonomy.Version}
+	return key{inspection: i.ID, model: s.deps.ModelVersion(), taxonomy: s.deps.Taxonomy.Ref()}
 }
 
 // join returns the kept heat map, or else takes part in the flight that there

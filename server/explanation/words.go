@@ -23,7 +23,7 @@ type Explanation struct {
 	Categories []ExplainedCategory `json:"categories"`
 	Margins    []Margin            `json:"margins" doc:"What was compared with which threshold; empty where nothing was"`
 	// ThresholdsOf says when the margins' thresholds held.
-	ThresholdsOf string `json:"thresholds_of" enum:"decision,now" doc:"Whether the thresholds are those of the decision or, where the record kept none, the bin's of now"`
+	ThresholdsOf string `json:"thresholds_of" enum:"decision,now" doc:"now: a limit in the bin's settings is among the thresholds, as it is now; else all are those of the decision"`
 	Frames       Frames `json:"frames"`
 
 	ModelVersion    string `json:"model_version"`
@@ -52,14 +52,15 @@ type ExplainedCategory struct {
 type Frames struct {
 	Kept int `json:"kept" doc:"Pictures kept as evidence"`
 	// Agreement and Strangeness are models.Prediction's, absent where the
-	// record has none.
+	// record has none or the model measured none.
 	Agreement   *float64 `json:"agreement,omitempty" minimum:"0" maximum:"1" doc:"Share of the frames whose own best class is the whole's"`
 	Strangeness *float64 `json:"strangeness,omitempty" minimum:"0" doc:"Above 1: stranger than nearly all that the model learnt from"`
 }
 
 // Describe puts the record into words. bin is the bin as it is now, and th the
-// thresholds that hold where it has none of its own. The names are those of the
-// taxonomy in force; what it does not know keeps its id.
+// thresholds that hold where it has none of its own: of them only the limits Tell
+// and Pass are read, which no record keeps. The names are those of the taxonomy
+// in force; what it does not know keeps its id.
 func Describe(i *inspection.Inspection, bin *BinNow, th verdict.Thresholds, tax *taxonomy.Taxonomy) Explanation {
 	if bin.Thresholds != nil {
 		th = *bin.Thresholds
@@ -67,8 +68,12 @@ func Describe(i *inspection.Inspection, bin *BinNow, th verdict.Thresholds, tax 
 	e := Explanation{
 		InspectionID: i.ID, Verdict: i.Verdict, Reason: i.Reason, Sentence: sentence(i, bin.Name, tax),
 		Classes: make([]ExplainedClass, len(i.Classes)), Categories: categories(i, tax),
-		Margins: margins(i, th, tax), ThresholdsOf: "now", Frames: frames(i),
+		ThresholdsOf: "decision", Frames: frames(i),
 		ModelVersion: i.ModelVersion, TaxonomyVersion: i.TaxonomyVersion, RuleVersion: i.RuleVersion,
+	}
+	var limited bool
+	if e.Margins, limited = margins(i, th, tax); limited {
+		e.ThresholdsOf = "now"
 	}
 	for n, c := range i.Classes {
 		category, _ := tax.CategoryOf(c.Class)
@@ -84,8 +89,15 @@ type BinNow struct {
 	Thresholds *verdict.Thresholds
 }
 
-// frames reads what the record keeps of the deposit's pictures.
-func frames(i *inspection.Inspection) Frames { return Frames{Kept: len(i.Evidence)} }
+// frames reads what the record keeps of the deposit's pictures. A strangeness
+// of 0 is left out: a model that does not measure it says so.
+func frames(i *inspection.Inspection) Frames {
+	f := Frames{Kept: len(i.Evidence), Agreement: i.Agreement}
+	if i.Strangeness != nil && *i.Strangeness > 0 {
+		f.Strangeness = i.Strangeness
+	}
+	return f
+}
 
 func categories(i *inspection.Inspection, tax *taxonomy.Taxonomy) []ExplainedCategory {
 	out := make([]ExplainedCategory, 0, len(i.Categories))
@@ -143,19 +155,31 @@ func inBrackets(open, name string, i *inspection.Inspection, end string) string 
 	return open + name + end
 }
 
-// rules are the reasons of verdict.Decide in words.
+// rules are the reasons of a verdict in words.
 var rules = map[string]taxonomy.Name{
 	verdict.ReasonOtherSure: {
-		ZH: "桶不收这一类,而且把握足够大:当场提示误投。",
-		EN: "The bin does not take that, and it is sure enough: the resident is told.",
+		ZH: "不提示的预期危害超过误提示,达到了本桶的门槛:当场提示误投。",
+		EN: "Saying nothing is expected to do more harm than a false accusation, by as much as this bin asks for: the resident is told.",
 	},
 	verdict.ReasonAccepted: {
-		ZH: "桶所收的类别合起来足够可能:通过。",
-		EN: "What the bin takes is probable enough, all together: it passes.",
+		ZH: "不提示的预期危害小于请人查看的代价:通过。",
+		EN: "Saying nothing is expected to do less harm than a person's time is worth: it passes.",
 	},
 	verdict.ReasonUnsure: {
 		ZH: "既不足以通过,也不足以说投错:请人查看,现场不提示。",
 		EN: "That is neither enough to pass nor enough to call it wrong: a person should look, and nothing is said.",
+	},
+	verdict.ReasonNoBound: {
+		ZH: "很可能投错,但样本太少,无法保证误提示率:请人查看,现场不提示。",
+		EN: "It is probably wrong, but there are too few examples to bound false accusations: a person should look, and nothing is said.",
+	},
+	verdict.ReasonStrange: {
+		ZH: "画面与模型见过的一切都不像,这些概率不可信:请人查看,现场不提示。",
+		EN: "The picture is unlike anything that the model knows, so these probabilities mean little: a person should look, and nothing is said.",
+	},
+	inspection.ReasonBin: {
+		ZH: "这个桶是按另一套分类标准设置的,说不清什么该投进来:请人查看,现场不提示。",
+		EN: "The bin was set up for another taxonomy, so nobody can say what belongs in it: a person should look, and nothing is said.",
 	},
 	verdict.ReasonTooDark:   {ZH: "图片太暗,看不清,不作判断。", EN: "The picture is too dark to judge."},
 	verdict.ReasonTooBright: {ZH: "图片过曝,看不清,不作判断。", EN: "The picture is too bright to judge."},

@@ -99,6 +99,8 @@ type Inspection struct {
 	Miss       float64       `json:"miss" doc:"Expected harm of saying nothing"`
 	PassAt     float64       `json:"pass_at" doc:"Most expected harm that passes"`
 	BoundLevel verdict.Level `json:"bound_level,omitempty" doc:"Of which deposits the bound behind tell_at was taken"`
+	// Reading is what else the verdict rested on, nil where it was not kept.
+	Reading *Reading `json:"-" cbor:"reading,omitempty"`
 	// Accepts are the bin's categories when it was decided.
 	Accepts         []string `json:"accepts"`
 	ModelVersion    string   `json:"model_version"`

@@ -214,8 +214,12 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 	}
 	best := &d.Images[0]
 	end := w.metrics.step("decide")
-	decision := w.policy.At(bin.StationID).Decide(prediction, bin.Accepts, thresholds,
+	accepts, fits := w.fit(bin)
+	decision := w.policy.At(bin.StationID).Decide(prediction, accepts, thresholds,
 		verdict.Quality{Sharpness: best.Sharpness, Exposure: best.Exposure})
+	if !fits && decision.Verdict == verdict.Check {
+		decision.Reason = inspection.ReasonBin
+	}
 	end()
 	tax := w.policy.Taxonomy()
 	return &inspection.Inspection{
@@ -225,9 +229,20 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 		Confidence: decision.Confidence, Categories: decision.Categories, Classes: decision.Classes,
 		Agreement: &prediction.Agreement, Strangeness: &prediction.Strangeness,
 		Score: decision.Score, TellAt: decision.TellAt, Miss: decision.Miss, PassAt: decision.PassAt, BoundLevel: decision.Level,
-		Accepts: bin.Accepts, ModelVersion: prediction.ModelVersion, TaxonomyVersion: tax.Version,
+		Accepts: bin.Accepts, ModelVersion: prediction.ModelVersion, TaxonomyVersion: tax.Ref(),
 		HarmVersion: tax.Harm.Version, RuleVersion: verdict.RuleVersion, Evidence: []inspection.Evidence{},
+		Reading: inspection.NewReading(prediction, len(decision.Classes), best),
 	}, nil
+}
+
+// fit returns the categories that a bin accepts. A bin that names a category
+// which the taxonomy lacks was set up for another table: nobody can say what
+// belongs in it, so that it accepts nothing and everything goes to a person.
+func (w *Worker) fit(bin station.Bin) (accepts []string, fits bool) {
+	if len(w.policy.Taxonomy().Lacks(bin.Accepts)) > 0 {
+		return nil, false
+	}
+	return bin.Accepts, true
 }
 
 func (w *Worker) bin(ctx context.Context, id string) (station.Bin, error) {

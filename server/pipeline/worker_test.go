@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/binside/binside/datasets"
+	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/inspection"
@@ -275,6 +276,41 @@ func TestChangeOfABinIsInForceAtOnce(t *testing.T) {
 	require.NoError(t, l.records.UpdateBin(t.Context(), &l.bin))
 	w.InvalidateBin(l.bin.ID)
 	require.Equal(t, verdict.Check, l.push(in, "", file).Verdict, "a bin's own thresholds")
+}
+
+// A bin that was set up for another table is nobody's fault at the bin:
+// whatever is thrown in goes to a person, until the bin is changed.
+func TestBinOfAnotherTaxonomy(t *testing.T) {
+	l := newLine(t)
+	rural, err := taxonomy.Open("rural-two-step", "")
+	require.NoError(t, err)
+	policy, err := verdict.NewPolicy(rural, colourSample(), verdict.DefaultConfidence)
+	require.NoError(t, err)
+	w := l.work(func(_ *pipeline.WorkerConfig, d *pipeline.WorkerDeps) { d.Policy = policy })
+	in := l.newIntake()
+	for _, accepts := range [][]string{{"kitchen"}, {"kitchen", "perishable"}} {
+		bin, err := l.records.GetBin(t.Context(), l.bin.ID)
+		require.NoError(t, err)
+		bin.Accepts = accepts
+		require.NoError(t, l.records.UpdateBin(t.Context(), &bin))
+		w.InvalidateBin(bin.ID)
+		for _, colour := range [][3]float64{red, green} {
+			i := l.push(in, "", jpegOf(t, picture(640, 360, colour)))
+			require.Equal(t, verdict.Check, i.Verdict)
+			require.Equal(t, inspection.ReasonBin, i.Reason)
+			require.Equal(t, accepts, i.Accepts)
+			require.Equal(t, rural.Ref(), i.TaxonomyVersion)
+			require.Contains(t, []string{"hazardous", "perishable"}, i.Category)
+		}
+		require.Equal(t, verdict.Unreadable, l.push(in, "", jpegOf(t, picture(640, 360, [3]float64{3, 3, 3}))).Verdict)
+	}
+	bin, err := l.records.GetBin(t.Context(), l.bin.ID)
+	require.NoError(t, err)
+	bin.Accepts = []string{"perishable"}
+	require.NoError(t, l.records.UpdateBin(t.Context(), &bin))
+	w.InvalidateBin(bin.ID)
+	require.Equal(t, verdict.Tell, l.push(in, "", jpegOf(t, picture(640, 360, red))).Verdict)
+	require.Equal(t, verdict.Pass, l.push(in, "", jpegOf(t, picture(640, 360, green))).Verdict)
 }
 
 func TestOtherServersHearOfIt(t *testing.T) {

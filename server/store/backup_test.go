@@ -219,61 +219,82 @@ func TestRestoreRefusesDamage(t *testing.T) {
 	})
 }
 
-// A backup from before agreement and strangeness were recorded.
-func TestRestoreOfAnOlderBackup(t *testing.T) {
-	onBoth(t, func(t *testing.T, st *store.Store) {
-		fill(t, st)
-		data, _ := backup(t, st)
-		dropped := []string{"agreement", "strangeness"}
-		var rows []byte
-		sum := sha256.New()
-		old := repack(t, data, func(name string, content []byte) []byte {
-			if name != "inspections.jsonl" {
-				return content
-			}
-			for line := range bytes.Lines(content) {
-				var row map[string]any
-				require.NoError(t, json.Unmarshal(line, &row))
-				for _, c := range dropped {
-					require.Contains(t, row, c)
-					delete(row, c)
-				}
-				out, err := json.Marshal(row)
-				require.NoError(t, err)
-				rows = append(append(rows, out...), '\n')
-			}
-			_, _ = sum.Write(rows)
-			return rows
-		})
-		old = repack(t, old, func(name string, content []byte) []byte {
-			if name != "header.json" {
-				return content
-			}
-			var h store.BackupInfo
-			require.NoError(t, json.Unmarshal(content, &h))
-			h.Schema = 1
-			for n := range h.Tables {
-				if table := &h.Tables[n]; table.Name == "inspections" {
-					table.Columns = slices.DeleteFunc(table.Columns, func(c string) bool { return slices.Contains(dropped, c) })
-					table.Bytes, table.SHA256 = int64(len(rows)), hex.EncodeToString(sum.Sum(nil))
-				}
-			}
-			out, err := json.Marshal(h)
-			require.NoError(t, err)
-			return out
-		})
-		url := sqliteURL(t)
-		if st.Engine() == store.Postgres {
-			url = storetest.PostgresURL(t)
+// olderBackup makes a backup what it would have been under an older schema,
+// without the columns of inspections that came later.
+func olderBackup(t *testing.T, data []byte, schema int64, later []string) []byte {
+	t.Helper()
+	var rows []byte
+	data = repack(t, data, func(name string, content []byte) []byte {
+		if name != "inspections.jsonl" {
+			return content
 		}
-		_, err := store.Restore(ctxOf(t), bytes.NewReader(old), url, store.Options{})
-		require.NoError(t, err)
-		got, err := open(t, url).ListInspections(ctxOf(t), inspection.Filter{Limit: 200})
-		require.NoError(t, err)
-		require.Len(t, got, 120)
-		require.Nil(t, got[0].Agreement)
-		require.Nil(t, got[0].Strangeness)
+		for line := range bytes.Lines(content) {
+			var row map[string]json.RawMessage
+			require.NoError(t, json.Unmarshal(line, &row))
+			for _, c := range later {
+				require.Contains(t, row, c)
+				delete(row, c)
+			}
+			out, err := json.Marshal(row)
+			require.NoError(t, err)
+			rows = append(append(rows, out...), '\n')
+		}
+		return rows
 	})
+	return repack(t, data, func(name string, content []byte) []byte {
+		if name != "header.json" {
+			return content
+		}
+		var h store.BackupInfo
+		require.NoError(t, json.Unmarshal(content, &h))
+		h.Schema = schema
+		i := slices.IndexFunc(h.Tables, func(t store.BackupTable) bool { return t.Name == "inspections" })
+		sum := sha256.Sum256(rows)
+		h.Tables[i].SHA256, h.Tables[i].Bytes = hex.EncodeToString(sum[:]), int64(len(rows))
+		h.Tables[i].Columns = slices.DeleteFunc(h.Tables[i].Columns, func(c string) bool { return slices.Contains(later, c) })
+		out, err := json.Marshal(h)
+		require.NoError(t, err)
+		return out
+	})
+}
+
+// A backup of every older schema is restored into both engines; what was not
+// recorded then is empty.
+func TestRestoreOfAnOlderBackup(t *testing.T) {
+	a := open(t, sqliteURL(t))
+	fill(t, a)
+	data, info := backup(t, a)
+	want, err := a.ListInspections(ctxOf(t), inspection.Filter{Limit: 200})
+	require.NoError(t, err)
+	require.NotNil(t, want[0].Reading)
+	require.NotNil(t, want[0].Agreement)
+	require.Positive(t, want[0].PassAt)
+	newest := []struct { // from the newest schema down
+		columns []string
+		clear   func(i *inspection.Inspection)
+	}{
+		{[]string{"reading"}, func(i *inspection.Inspection) { i.Reading = nil }},
+		{[]string{"score", "tell_at", "miss", "pass_at", "bound_level", "harm_version"}, func(i *inspection.Inspection) {
+			i.Score, i.TellAt, i.Miss, i.PassAt, i.BoundLevel, i.HarmVersion = 0, 0, 0, 0, "", ""
+		}},
+		{[]string{"agreement", "strangeness"}, func(i *inspection.Inspection) { i.Agreement, i.Strangeness = nil, nil }},
+	}
+	require.EqualValues(t, 1+len(newest), info.Schema, "the test knows every schema")
+	var later []string
+	for n, c := range newest {
+		later = append(later, c.columns...)
+		for _, i := range want {
+			c.clear(i)
+		}
+		old := olderBackup(t, data, info.Schema-int64(n+1), later)
+		for _, url := range []string{sqliteURL(t), storetest.PostgresURL(t)} {
+			_, err := store.Restore(ctxOf(t), bytes.NewReader(old), url, store.Options{})
+			require.NoError(t, err)
+			got, err := open(t, url).ListInspections(ctxOf(t), inspection.Filter{Limit: 200})
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+	}
 }
 
 func TestBackupIsConsistent(t *testing.T) {

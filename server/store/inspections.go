@@ -20,9 +20,9 @@ const (
 
 	insertInspection = `INSERT INTO inspections (seq, id, station_id, bin_id, camera_id, source, captured_at, received_at, decided_at,
  verdict, reason, category, item_class, confidence, categories, classes, accepts, model_version, taxonomy_version, rule_version, sampled,
- score, tell_at, miss, pass_at, bound_level, harm_version, agreement, strangeness)
+ score, tell_at, miss, pass_at, bound_level, harm_version, agreement, strangeness, reading)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
- $22, $23, $24, $25, $26, $27, $28, $29) ON CONFLICT (id) DO NOTHING`
+ $22, $23, $24, $25, $26, $27, $28, $29, $30) ON CONFLICT (id) DO NOTHING`
 
 	insertEvidence = `INSERT INTO evidence (inspection_id, ordinal, object_key, sha256, bytes, width, height, item, expires_at, deleted_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
@@ -98,10 +98,14 @@ func inspectionRow(i *inspection.Inspection) ([]any, error) {
 			return nil, err
 		}
 	}
+	reading, err := readingRow(i.Reading)
+	if err != nil {
+		return nil, err
+	}
 	return []any{i.ID, i.StationID, i.BinID, i.CameraID, string(i.Source), micros(i.CapturedAt), micros(i.ReceivedAt), micros(i.DecidedAt),
 		string(i.Verdict), i.Reason, i.Category, i.ItemClass, i.Confidence, texts[0], texts[1], texts[2],
 		i.ModelVersion, i.TaxonomyVersion, i.RuleVersion, i.Sampled,
-		i.Score, i.TellAt, i.Miss, i.PassAt, string(i.BoundLevel), i.HarmVersion, i.Agreement, i.Strangeness}, nil
+		i.Score, i.TellAt, i.Miss, i.PassAt, string(i.BoundLevel), i.HarmVersion, i.Agreement, i.Strangeness, reading}, nil
 }
 
 func saveEvidence(ctx context.Context, tx *txn, i *inspection.Inspection) error {
@@ -129,7 +133,7 @@ func saveEvidence(ctx context.Context, tx *txn, i *inspection.Inspection) error 
 
 const selectInspections = `SELECT i.seq, i.id, i.station_id, i.bin_id, i.camera_id, i.source, i.captured_at, i.received_at, i.decided_at,
  i.verdict, i.reason, i.category, i.item_class, i.confidence, i.categories, i.classes, i.accepts, i.model_version, i.taxonomy_version,
- i.rule_version, i.sampled, i.score, i.tell_at, i.miss, i.pass_at, i.bound_level, i.harm_version, i.agreement, i.strangeness,
+ i.rule_version, i.sampled, i.score, i.tell_at, i.miss, i.pass_at, i.bound_level, i.harm_version, i.agreement, i.strangeness, i.reading,
  r.decision, r.category, r.item_class, r.decided_by, r.decided_at
 FROM inspections i LEFT JOIN reviews r ON r.inspection_id = i.id AND r.ordinal = i.reviews`
 
@@ -142,7 +146,7 @@ func scanInspection(row scanner) (*inspection.Inspection, error) {
 	err := row.Scan(&i.Seq, &i.ID, &i.StationID, &i.BinID, &i.CameraID, &i.Source, at(&i.CapturedAt), at(&i.ReceivedAt), at(&i.DecidedAt),
 		&i.Verdict, &i.Reason, &i.Category, &i.ItemClass, &i.Confidence, fromJSON(&i.Categories), fromJSON(&i.Classes), fromJSON(&i.Accepts),
 		&i.ModelVersion, &i.TaxonomyVersion, &i.RuleVersion, &i.Sampled,
-		&i.Score, &i.TellAt, &i.Miss, &i.PassAt, &i.BoundLevel, &i.HarmVersion, &i.Agreement, &i.Strangeness, &decision, &category, &item, &by, at(&reviewed))
+		&i.Score, &i.TellAt, &i.Miss, &i.PassAt, &i.BoundLevel, &i.HarmVersion, &i.Agreement, &i.Strangeness, readingScanner{&i.Reading}, &decision, &category, &item, &by, at(&reviewed))
 	if err != nil {
 		return nil, err
 	}

@@ -114,6 +114,10 @@ func newInspection() *inspection.Inspection {
 			{Ordinal: 1, Key: "evidence/" + strconv.Itoa(nth) + "/1.jpg", SHA256: "bb", Bytes: 40_000, Width: 400, Height: 300},
 		},
 		Sampled: nth%2 == 0, Agreement: &agreement, Strangeness: &strangeness,
+		Reading: &inspection.Reading{
+			Rest:      []models.ClassProbability{{Class: "paper", Probability: 0.0612}, {Class: "glass", Probability: 1.5e-6}},
+			Sharpness: 310.5, Exposure: 0.44,
+		},
 	}
 }
 

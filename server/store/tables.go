@@ -45,7 +45,7 @@ var tables = []table{
 	{name: "inspections", key: "seq", columns: columns(integer, "seq", text, "id", "station_id", "bin_id", "camera_id", "source",
 		integer, "captured_at", "received_at", "decided_at", text, "verdict", "reason", "category", "item_class", float, "confidence",
 		text, "categories", "classes", "accepts", "model_version", "taxonomy_version", "rule_version", boolean, "sampled", integer, "reviews",
-		float, "score", "tell_at", "miss", "pass_at", text, "bound_level", "harm_version", float, "agreement", "strangeness")},
+		float, "score", "tell_at", "miss", "pass_at", text, "bound_level", "harm_version", float, "agreement", "strangeness", text, "reading")},
 	{name: "evidence", key: "inspection_id, ordinal", columns: columns(text, "inspection_id", integer, "ordinal", text, "object_key", "sha256",
 		integer, "bytes", "width", "height", text, "item", integer, "expires_at", "deleted_at")},
 	{name: "reviews", key: "inspection_id, ordinal", columns: columns(text, "inspection_id", integer, "ordinal",

@@ -13,6 +13,7 @@ import (
 
 	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/datasets"
+	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 )
@@ -30,7 +31,7 @@ func TestPageInBrowser(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Demo.Enabled = true
 	cfg.Demo.WrongShare = 0.8
-	if _, err := simulation(cfg.Demo, nil); err != nil {
+	if _, err := simulation(cfg.Demo, taxonomy.Default(), nil); err != nil {
 		cameratest.Missing(t, "the demonstration's photographs: %v", err)
 	}
 	s := startService(t, cfg)

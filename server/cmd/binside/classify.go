@@ -33,7 +33,9 @@ type classified struct {
 	Reason     string                    `json:"reason,omitempty"`
 	Score      *float64                  `json:"score,omitempty"`
 	TellAt     *float64                  `json:"tell_at,omitempty"`
+	Advice     taxonomy.Name             `json:"advice,omitzero"`
 	Model      string                    `json:"model_version,omitempty"`
+	Taxonomy   string                    `json:"taxonomy_version,omitempty"`
 }
 
 func newClassify() *cobra.Command {
@@ -48,41 +50,50 @@ func newClassify() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c := classifier{cfg: cfg, accepts: accepts}
+			if c.taxonomy, err = taxonomy.Open(cfg.Taxonomy, cfg.TaxonomyColours); err != nil {
+				return err
+			}
+			if unknown := c.taxonomy.Lacks(accepts); len(unknown) > 0 {
+				return fmt.Errorf("--accepts is %q, allowed are categories of %s: %q", unknown, c.taxonomy.Ref(), c.taxonomy.CategoryIDs())
+			}
 			network, sample, err := openNetwork(cfg.Model)
 			if err != nil {
 				return err
 			}
-			policy, err := verdict.NewPolicy(taxonomy.Default(), sample, verdict.DefaultConfidence)
-			if err != nil {
+			if err := network.Card().CheckClasses(c.taxonomy.CategoryOf); err != nil {
 				return errors.Join(err, network.Close())
 			}
-			pool, err := models.NewPool(cmd.Context(), network, models.Options{Workers: 1, Logger: newLogger(cmd.ErrOrStderr(), cfg.Log)})
+			if c.policy, err = verdict.NewPolicy(c.taxonomy, sample, verdict.DefaultConfidence); err != nil {
+				return errors.Join(err, network.Close())
+			}
+			c.pool, err = models.NewPool(cmd.Context(), network, models.Options{Workers: 1, Logger: newLogger(cmd.ErrOrStderr(), cfg.Log)})
 			if err != nil {
 				return err
 			}
-			c := classifier{cfg: cfg, pool: pool, policy: policy, accepts: accepts}
-			return errors.Join(c.files(cmd.Context(), cmd.OutOrStdout(), args), pool.Close())
+			return errors.Join(c.files(cmd.Context(), cmd.OutOrStdout(), args), c.pool.Close())
 		},
 	}
 	set.register(cmd)
+	set.registerTaxonomy(cmd)
 	cmd.Flags().StringSliceVar(&accepts, "accepts", nil, "categories of the bin that the item is thrown into; adds the verdict")
 	return cmd
 }
 
-// classifier is what `classify` works with.
+// classifier is what says of files what the service would.
 type classifier struct {
-	cfg    config.Config
-	pool   *models.Pool
-	policy *verdict.Policy
-	// accepts are the bin's categories; none: only the prediction is asked
-	// for.
+	cfg      config.Config
+	taxonomy *taxonomy.Taxonomy
+	pool     *models.Pool
+	policy   *verdict.Policy
+	// accepts are the bin's categories; none: no verdict is asked for.
 	accepts []string
 }
 
-func (c classifier) files(ctx context.Context, w io.Writer, files []string) error {
+func (c *classifier) files(ctx context.Context, w io.Writer, names []string) error {
 	out := json.NewEncoder(w)
 	failed := 0
-	for _, name := range files {
+	for _, name := range names {
 		line, err := c.file(ctx, name)
 		if err != nil {
 			line = classified{File: name, Error: err.Error()}
@@ -93,12 +104,12 @@ func (c classifier) files(ctx context.Context, w io.Writer, files []string) erro
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d files could not be classified", failed, len(files))
+		return fmt.Errorf("%d of %d files could not be classified", failed, len(names))
 	}
 	return nil
 }
 
-func (c classifier) file(ctx context.Context, name string) (classified, error) {
+func (c *classifier) file(ctx context.Context, name string) (classified, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return classified{}, err
@@ -119,7 +130,8 @@ func (c classifier) file(ctx context.Context, name string) (classified, error) {
 	d := c.policy.Decide(prediction, c.accepts, c.cfg.Verdict.Thresholds(), verdict.Quality{Sharpness: q.Sharpness, Exposure: q.Exposure})
 	out := classified{
 		File: name, Category: d.Category, ItemClass: d.ItemClass, Confidence: d.Confidence,
-		Categories: d.Categories, Classes: d.Classes, Model: prediction.ModelVersion,
+		Categories: d.Categories, Classes: d.Classes, Model: prediction.ModelVersion, Taxonomy: c.taxonomy.Ref(),
+		Advice: taxonomy.Name{ZH: c.taxonomy.Advice(d.ItemClass, "zh-CN"), EN: c.taxonomy.Advice(d.ItemClass, "en")},
 	}
 	if len(c.accepts) > 0 {
 		out.Verdict, out.Reason, out.Score, out.TellAt = d.Verdict, d.Reason, &d.Score, &d.TellAt

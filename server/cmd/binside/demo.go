@@ -10,10 +10,10 @@ import (
 	"github.com/binside/binside/server/demonstration"
 )
 
-// simulation says what the simulated station shows: one bin a category of the
-// taxonomy, and items of which the taxonomy says where they belong. known are
+// simulation says what the simulated station shows: one bin a stream of the
+// taxonomy's first step, and items of which the taxonomy says where they belong. known are
 // the model's item classes.
-func simulation(c config.Demo, known []string) (simulate.Options, error) {
+func simulation(c config.Demo, tax *taxonomy.Taxonomy, known []string) (simulate.Options, error) {
 	opts := simulate.DefaultOptions()
 	opts.Seed, opts.WrongShare = uint64(c.Seed), c.WrongShare
 	var err error
@@ -25,15 +25,14 @@ func simulation(c config.Demo, known []string) (simulate.Options, error) {
 	if err != nil {
 		return opts, err
 	}
-	tax := taxonomy.Default()
 	opts.Classes = make(map[string]string)
 	for _, class := range tax.Classes {
 		opts.Classes[class.ID] = class.Category
 	}
-	for _, cat := range tax.Categories {
+	for _, stream := range tax.Streams() {
 		opts.Bins = append(opts.Bins, simulate.Bin{
-			ID: demonstration.StationID + "-" + cat.ID, Name: simulate.Name{ZH: cat.Name.ZH, EN: cat.Name.EN},
-			Accepts: []string{cat.ID}, Colour: cat.Colour.Hex,
+			ID: demonstration.StationID + "-" + stream.ID, Name: simulate.Name{ZH: stream.Name.ZH, EN: stream.Name.EN},
+			Accepts: stream.Accepts, Colour: stream.Colour.Hex,
 		})
 	}
 	opts.Known = known
@@ -44,13 +43,13 @@ func (s *service) startDemonstration(ctx context.Context) error {
 	if !s.cfg.Demo.Enabled {
 		return nil
 	}
-	opts, err := simulation(s.cfg.Demo, s.pool.Card().Classes)
+	opts, err := simulation(s.cfg.Demo, s.taxonomy, s.pool.Card().Classes)
 	if err != nil {
 		return fmt.Errorf("demonstration: %w", err)
 	}
 	s.demo, err = demonstration.Start(ctx, s.cfg.Demo.Listen, opts, s.store, s.hub, s.log, s.registry)
 	if err != nil {
-		return err
+		return fmt.Errorf("demonstration: with the taxonomy %s: %w", s.taxonomy.Ref(), err)
 	}
 	s.onClose("demonstration", s.demo.Close)
 	return nil

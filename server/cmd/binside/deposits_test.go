@@ -69,7 +69,7 @@ func TestHundredDeposits(t *testing.T) {
 	cfg.Demo.Seed = 11 // thresholds were chosen on 7
 	cfg.Demo.WrongShare = 0.5
 	s := startService(t, cfg)
-	opts, err := simulation(cfg.Demo, s.pool.Card().Classes)
+	opts, err := simulation(cfg.Demo, s.taxonomy, s.pool.Card().Classes)
 	if err != nil {
 		cameratest.Missing(t, "the demonstration's photographs: %v", err)
 	}

@@ -153,7 +153,7 @@ func TestDemonstrationEndToEnd(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Demo.Enabled = true
 	cfg.Demo.WrongShare = 0.8 // so that the first flag does not take long
-	if _, err := simulation(cfg.Demo, nil); err != nil {
+	if _, err := simulation(cfg.Demo, taxonomy.Default(), nil); err != nil {
 		cameratest.Missing(t, "the demonstration's photographs: %v", err)
 	}
 	s := startService(t, cfg)
@@ -201,7 +201,7 @@ func (s *service) exported(t *testing.T) (dir string, rows []datasets.Row) {
 func TestDemonstrationStartsAgain(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Demo.Enabled = true
-	if _, err := simulation(cfg.Demo, nil); err != nil {
+	if _, err := simulation(cfg.Demo, taxonomy.Default(), nil); err != nil {
 		cameratest.Missing(t, "the demonstration's photographs: %v", err)
 	}
 	addresses := make(map[string]bool)

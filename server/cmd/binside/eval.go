@@ -37,9 +37,9 @@ const progressEvery = 2 * time.Second
 
 // evalFlags are eval's own.
 type evalFlags struct {
-	manifest, split, model, taxonomy, json, html string
-	thumbnails                                   int
-	allowUnreadable                              bool
+	manifest, split, model, json, html string
+	thumbnails                         int
+	allowUnreadable                    bool
 }
 
 func newEval() *cobra.Command {
@@ -72,11 +72,11 @@ command then ends with an error, unless --allow-unreadable-files is given.`,
 		},
 	}
 	set.register(cmd)
+	set.registerTaxonomy(cmd)
 	f := cmd.Flags()
 	f.StringVar(&flags.manifest, "manifest", "", "the CSV file, or a folder with manifest.csv")
 	f.StringVar(&flags.split, "split", "", "only the pictures of this split")
 	f.StringVar(&flags.model, "model", "", "folder with model.onnx and card.json (model.dir)")
-	f.StringVar(&flags.taxonomy, "taxonomy", "", "a taxonomy's YAML file; default: the one for towns")
 	f.StringVar(&flags.json, "json", "", "where the figures go")
 	f.StringVar(&flags.html, "html", "", "where the page goes")
 	f.IntVar(&flags.thumbnails, "thumbnails", 0, "how many of the mistakes the page shows as small pictures")
@@ -139,14 +139,12 @@ func eval(ctx context.Context, stdout, stderr io.Writer, cfg config.Config, flag
 // the verdicts are.
 func selectPictures(cfg config.Config, flags evalFlags) (evaluation.Subject, error) {
 	s := evaluation.Subject{
-		Taxonomy: taxonomy.Default(), Split: flags.split,
+		Split: flags.split,
 		Rules: evaluation.Rules{Version: verdict.RuleVersion, Settings: cfg.Verdict.Thresholds()},
 	}
 	var err error
-	if flags.taxonomy != "" {
-		if s.Taxonomy, err = taxonomy.Load(flags.taxonomy); err != nil {
-			return s, err
-		}
+	if s.Taxonomy, err = taxonomy.Open(cfg.Taxonomy, cfg.TaxonomyColours); err != nil {
+		return s, err
 	}
 	if s.Manifest, err = evaluation.ReadManifest(flags.manifest); err != nil {
 		return s, err

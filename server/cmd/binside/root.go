@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/server/config"
 )
 
@@ -22,6 +23,8 @@ type settings struct {
 	set   []string
 	data  string
 	level string
+	// taxonomy is a flag of the commands that judge.
+	taxonomy string
 }
 
 // shortcuts are flags for the settings that people change most; every other
@@ -32,6 +35,11 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringArrayVar(&s.set, "set", nil, "a setting as KEY=VALUE, e.g. --set http.max_body=32MiB; may be repeated")
 	f.StringVar(&s.data, "data", "", "folder for everything that must survive a restart (data_dir)")
 	f.StringVar(&s.level, "log-level", "", "debug, info, warn or error (log.level)")
+}
+
+// registerTaxonomy adds the flag of the commands that judge.
+func (s *settings) registerTaxonomy(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.taxonomy, "taxonomy", "", "the table from item class to category: "+strings.Join(taxonomy.IDs(), ", ")+" or a file (taxonomy)")
 }
 
 // load merges defaults, file, environment and flags; extra are the settings
@@ -50,6 +58,9 @@ func (s *settings) load(extra map[string]string) (config.Config, error) {
 	}
 	if s.data != "" {
 		overrides["data_dir"] = s.data
+	}
+	if s.taxonomy != "" {
+		overrides["taxonomy"] = s.taxonomy
 	}
 	if s.level != "" {
 		overrides["log.level"] = s.level
@@ -79,7 +90,8 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(
-		newServe(), newSimulate(), newClassify(), newEval(), newCalibrate(), newToken(), newExport(), newBackup(), newRestore(), newVersion(),
+		newServe(), newSimulate(), newClassify(), newEval(), newCalibrate(),
+		newToken(), newExport(), newRejudge(), newBackup(), newRestore(), newVersion(),
 	)
 	return root
 }

@@ -61,6 +61,7 @@ func newServe() *cobra.Command {
 		},
 	}
 	set.register(cmd)
+	set.registerTaxonomy(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&demo, "demo", false, "add a demonstration station with a simulated camera (demo.enabled)")
 	f.StringVar(&listen, "listen", "", "host:port of the API and the page (http.listen)")

@@ -48,6 +48,7 @@ type service struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 
+	taxonomy *taxonomy.Taxonomy
 	store    *store.Store
 	objects  object.Store
 	pool     *models.Pool
@@ -91,7 +92,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *service
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.openRecords, s.openObjects, s.openModel, s.openQueue, s.startWorker, s.startDemonstration, s.startCameras, s.startAPI,
+		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.checkBins, s.openQueue, s.startWorker, s.startDemonstration, s.startCameras, s.startAPI,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -116,6 +117,36 @@ func (s *service) stop(ctx context.Context) error {
 	}
 	s.closers = nil
 	return errors.Join(errs...)
+}
+
+func (s *service) openTaxonomy(context.Context) (err error) {
+	s.taxonomy, err = taxonomy.Open(s.cfg.Taxonomy, s.cfg.TaxonomyColours)
+	if err == nil {
+		s.log.Info("taxonomy in force", "taxonomy", s.taxonomy.Ref(), "standard", s.taxonomy.Standard)
+	}
+	return err
+}
+
+// checkBins names the bins that were set up for another taxonomy. They do not
+// keep the service from starting: what is thrown into them goes to a person.
+func (s *service) checkBins(ctx context.Context) error {
+	f := store.PlaceFilter{Limit: store.MaxPage}
+	for {
+		bins, next, err := s.store.ListBins(ctx, f)
+		if err != nil {
+			return fmt.Errorf("records: %w", err)
+		}
+		for _, b := range bins {
+			if lacks := s.taxonomy.Lacks(b.Accepts); len(lacks) > 0 {
+				s.log.Warn("a bin accepts categories that the taxonomy in force does not have: all its deposits go to a person until that is changed",
+					"bin", b.ID, "name", b.Name, "station", b.StationID, "unknown", lacks, "taxonomy", s.taxonomy.Ref(), "allowed", s.taxonomy.CategoryIDs())
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		f.After = next
+	}
 }
 
 func (s *service) openRecords(ctx context.Context) (err error) {
@@ -146,23 +177,29 @@ func openObjects(cfg config.Config, log *slog.Logger, registry prometheus.Regist
 	})
 }
 
-// openNetwork loads the model that the configuration names, and its risk
-// sample; nil where it has none.
-func openNetwork(cfg config.Model) (*ort.Network, *models.RiskSample, error) {
-	files := base.Files()
+// loadModel reads the model that the configuration names, and its risk sample
+// (nil where it has none).
+func loadModel(cfg config.Model) (*models.Folder, *models.RiskSample, error) {
+	files, name := base.Files(), "built in"
 	if cfg.Dir != "" {
-		files = os.DirFS(cfg.Dir)
+		files, name = os.DirFS(cfg.Dir), cfg.Dir
 	}
 	folder, err := models.Load(files)
-	var sample *models.RiskSample
-	if err == nil {
-		sample, err = models.LoadRisk(files, folder.Card)
-	}
 	if err != nil {
-		if cfg.Dir == "" {
-			return nil, nil, fmt.Errorf("built in: %w", err)
-		}
-		return nil, nil, fmt.Errorf("%s: %w", cfg.Dir, err)
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	sample, err := models.LoadRisk(files, folder.Card)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return folder, sample, nil
+}
+
+// openNetwork opens the model that the configuration names.
+func openNetwork(cfg config.Model) (*ort.Network, *models.RiskSample, error) {
+	folder, sample, err := loadModel(cfg)
+	if err != nil {
+		return nil, nil, err
 	}
 	network, err := ort.Open(folder, ort.Options{Library: cfg.Runtime})
 	return network, sample, err
@@ -174,7 +211,7 @@ func (s *service) openModel(ctx context.Context) error {
 		return fmt.Errorf("model: %w", err)
 	}
 	card := network.Card()
-	if err := card.CheckClasses(taxonomy.Default().CategoryOf); err != nil {
+	if err := card.CheckClasses(s.taxonomy.CategoryOf); err != nil {
 		return errors.Join(fmt.Errorf("model: %w", err), network.Close())
 	}
 	if err := s.makePolicy(sample); err != nil {
@@ -195,7 +232,7 @@ func (s *service) openModel(ctx context.Context) error {
 // makePolicy says, for every category's own bin, under which bound its verdicts
 // stand.
 func (s *service) makePolicy(sample *models.RiskSample) (err error) {
-	tax := taxonomy.Default()
+	tax := s.taxonomy
 	if s.policy, err = verdict.NewPolicy(tax, sample, verdict.DefaultConfidence); err != nil {
 		return err
 	}
@@ -279,7 +316,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	}, s.store, s.queue, s.hub, s.prepared, s.metrics)
 	explainer, err := explanation.New(explanation.Config{}, explanation.Deps{
 		Objects: s.objects, Classifier: s.pool, ModelVersion: func() string { return s.pool.Card().Version },
-		Taxonomy: taxonomy.Default(), Registerer: s.registry,
+		Taxonomy: s.taxonomy, Registerer: s.registry,
 	})
 	if err != nil {
 		return err
@@ -287,7 +324,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	s.onClose("explanations", func(context.Context) error { explainer.Close(); return nil })
 	deps := api.Deps{
 		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Auth: s.auth,
-		Taxonomy: taxonomy.Default(), Card: *s.pool.Card(), Policy: s.policy, Thresholds: s.cfg.Verdict.Thresholds(), BinChanged: s.worker.InvalidateBin,
+		Taxonomy: s.taxonomy, Card: *s.pool.Card(), Policy: s.policy, Thresholds: s.cfg.Verdict.Thresholds(), BinChanged: s.worker.InvalidateBin,
 		Explainer: explainer, Components: s.components, Page: web.Files(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/binside/binside/camera/simulate"
+	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/base"
 	"github.com/binside/binside/server/config"
@@ -22,9 +23,9 @@ func newSimulate() *cobra.Command {
 	cfg.Listen = "127.0.0.1:8090"
 	cmd := &cobra.Command{
 		Use:   "simulate",
-		Short: "Serve the video of a simulated four-bin station, like a camera",
-		Long: `Serve the video of a simulated four-bin station as motion JPEG over HTTP, like a
-network camera, and its truth beside it:
+		Short: "Serve the video of a simulated station, like a camera",
+		Long: `Serve the video of a simulated station, a bin for every stream of the taxonomy,
+as motion JPEG over HTTP, like a network camera, and its truth beside it:
 
   /stream.mjpg        the video
   /station.json       the bins' regions, and what can be shown
@@ -44,7 +45,11 @@ binside serve --demo runs the same inside the service.`,
 			if err != nil {
 				return err
 			}
-			opts, err := simulation(cfg, folder.Card.Classes)
+			tax, err := taxonomy.Open(whole.Taxonomy, whole.TaxonomyColours)
+			if err != nil {
+				return err
+			}
+			opts, err := simulation(cfg, tax, folder.Card.Classes)
 			if err != nil {
 				return err
 			}
@@ -56,6 +61,7 @@ binside serve --demo runs the same inside the service.`,
 		},
 	}
 	set.register(cmd)
+	set.registerTaxonomy(cmd)
 	f := cmd.Flags()
 	f.StringVar(&cfg.Listen, "listen", cfg.Listen, "host:port of the stream")
 	f.StringVar(&cfg.Samples, "samples", "", "folder with one folder of pictures per item class, instead of the built-in table")

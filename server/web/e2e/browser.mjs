@@ -33,6 +33,7 @@ try {
   // A misdeposit is flagged while we look, without a reload.
   const flag = page.locator(".flagged [data-testid=deposit]").first();
   await flag.waitFor();
+  assert.match(await flag.getByTestId("advice").innerText(), /请投.+桶/);
   await page.screenshot({ path: join(shots, "wall-desktop.png") });
 
   // What a bin's verdicts rest on stands beside it.
@@ -55,7 +56,7 @@ try {
   await page.keyboard.press("w");
   await page.getByTestId("sentence").waitFor();
   assert.match(await page.getByTestId("sentence").innerText(), /最可能是/);
-  await page.getByTestId("margin-other-category").waitFor();
+  await page.locator("[data-testid^=margin-]").first().waitFor();
   const heat = page.getByTestId("heat");
   await heat.waitFor();
   await page.waitForFunction(() => document.querySelector("[data-testid=heat]").naturalWidth > 0);

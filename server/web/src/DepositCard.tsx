@@ -20,6 +20,7 @@ export const DepositCard = memo(function DepositCard({ inspection: i, binName, z
   const picture = i.evidence.find((e) => e.url)?.url;
   const colour = tax.colour(i.category);
   const verdict = t(`verdict_${i.verdict}` as Word);
+  const advice = i.verdict === "tell" || i.verdict === "check" ? tax.advice(i.item_class) : "";
   const classes = ["deposit", i.verdict, wide ? "wide" : "", selected ? "selected" : "", i.review ? "done" : ""];
   return (
     <button
@@ -37,6 +38,7 @@ export const DepositCard = memo(function DepositCard({ inspection: i, binName, z
         <span className="to">
           <i aria-hidden="true" /> {tax.category(i.category)} {percent(i.confidence)}
         </span>
+        {wide && advice && <span className="advice" data-testid="advice">{advice}</span>}
         <span className="quiet">{wide && binName ? `${t("thrownInto")} ${binName} · ` : ""}{time(i.captured_at, zone)}</span>
       </span>
     </button>

@@ -5,6 +5,7 @@ import { Bar } from "./Bar";
 import { Notice } from "./Notice";
 import { useI18n } from "./i18n";
 import type { Word } from "./i18n";
+import { position } from "./scale";
 import { useTaxonomy } from "./taxonomy";
 
 /** Heat is a heat map that is ready to be laid over its evidence picture. */
@@ -110,25 +111,36 @@ function makingOf({ heat_map: h }: Explanation, problem: Problem | undefined): M
   return { state: "making", done: h.done ?? 0, total: h.total ?? 0 };
 }
 
-/** Scale draws a value and the threshold that it must reach. */
+/** Scale draws a value and the threshold that it must reach or, where the
+ * margin says so, stay below. */
 function Scale({ margin: m }: { margin: Margin }) {
-  const { t, text, percent, number } = useI18n();
-  const share = (v: number) => Math.min(1, Math.max(0, (v - m.low) / (m.high - m.low)));
-  const isShare = m.low === 0 && m.high === 1;
-  const figure = (v: number) => (isShare ? percent(v, 1) : number(v, 2));
-  const missing = isShare ? `${number(100 * (m.threshold - m.value), 1)} ${t("points")}` : number(m.threshold - m.value, 2);
+  const { t, text } = useI18n();
+  const figures = useFigures(m);
   return (
     <div className={`scale ${m.met ? m.effect : ""}`} data-testid={`margin-${m.quantity}`}>
       <span className="what">{text(m.name, m.quantity)} <span className="quiet">→ {t(`verdict_${m.effect}` as Word)}</span></span>
       <span className="gauge">
-        <span className="value" style={{ width: `${100 * share(m.value)}%` }} />
-        <span className="mark" style={{ left: `${100 * share(m.threshold)}%` }} />
+        <span className="value" style={{ width: `${100 * position(m, m.value)}%` }} />
+        <span className="mark" style={{ left: `${100 * position(m, m.threshold)}%` }} />
       </span>
       <span className="figure">
-        <b>{figure(m.value)}</b> · {t("threshold")} {figure(m.threshold)} · {m.met ? t("marginMet") : `${t("marginShort")} ${missing}`}
+        <b>{figures.value}</b> · {t(m.at_most ? "upperBound" : "threshold")} {figures.threshold} · {figures.distance}
       </span>
     </div>
   );
+}
+
+/** useFigures puts a margin's numbers into words: shares in per cent and their
+ * distance in points, ratios and harms by the factor between them. */
+function useFigures(m: Margin) {
+  const { t, percent, number, figure } = useI18n();
+  if (!m.logarithmic) {
+    const missing = `${number(100 * Math.abs(m.threshold - m.value), 1)} ${t("points")}`;
+    return { value: percent(m.value, 1), threshold: percent(m.threshold, 1), distance: m.met ? t("marginMet") : `${t("marginShort")} ${missing}` };
+  }
+  const factor = Math.max(m.value, m.threshold) / Math.min(m.value, m.threshold);
+  const missing = Number.isFinite(factor) ? t("marginFactor").replace("{factor}", figure(factor)) : t("marginMissed");
+  return { value: figure(m.value), threshold: figure(m.threshold), distance: m.met ? t("marginMet") : missing };
 }
 
 /** Frames shows what the record keeps of the deposit's frames, if anything. */

@@ -35,6 +35,7 @@ export function InspectionView({ inspection: i, bin, station, onClose, onChanged
     return () => removeEventListener("keydown", key);
   }, []);
   const changed = useCallback((n: Inspection) => onChanged(n), [onChanged]);
+  const flagged = i.verdict === "tell" || i.verdict === "check";
   const took = new Date(i.decided_at).getTime() - new Date(i.received_at).getTime();
   return (
     <dialog ref={dialog} className="inspection" onClose={onClose} onClick={(e) => e.target === dialog.current && onClose()} data-testid="inspection">
@@ -46,6 +47,7 @@ export function InspectionView({ inspection: i, bin, station, onClose, onChanged
       <div className="columns">
         <div>
           <Pictures evidence={i.evidence} heat={heat} />
+          {flagged && tax.advice(i.item_class) && <p className="advice" data-testid="advice">{t("advice")}: {tax.advice(i.item_class)}</p>}
           {i.sampled && <p className="quiet">{t("sampled")}</p>}
           <ReviewForm key={i.id} inspection={i} onChanged={changed} />
         </div>
@@ -70,7 +72,7 @@ export function InspectionView({ inspection: i, bin, station, onClose, onChanged
             <dt>{t("model")}</dt>
             <dd>{i.model_version}</dd>
             <dt>{t("taxonomy")}</dt>
-            <dd>{i.taxonomy_version}</dd>
+            <dd>{i.taxonomy_version}{i.taxonomy_version !== tax.taxonomy.ref && <span className="quiet"> · {t("inForce")} {tax.taxonomy.ref}</span>}</dd>
             <dt>ID</dt>
             <dd className="code">{i.id}</dd>
           </dl>

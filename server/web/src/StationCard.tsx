@@ -47,6 +47,7 @@ function BinColumn({ bin, zone, deposits, onOpen }: { bin: Bin; zone: string; de
     <div className="bin" style={{ "--category": tax.colour(bin.accepts[0] ?? "") } as React.CSSProperties}>
       <h3>{bin.name}</h3>
       <p className="quiet">{t("accepts")} {list(bin.accepts.map((a) => tax.category(a)))}</p>
+      {(bin.unknown_categories ?? []).length > 0 && <p className="warning" data-testid="bin-outside">{t("binOutside")}: {list(bin.unknown_categories ?? [])}</p>}
       <BoundView bin={bin} />
       {deposits.length === 0 && <p className="quiet empty">{t("noDeposits")}</p>}
       {deposits.map((i) => <DepositCard key={i.id} inspection={i} zone={zone} onOpen={onOpen} />)}

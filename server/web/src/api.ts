@@ -11,17 +11,23 @@ export interface Category {
   id: string;
   name: Text;
   colour: { name: Text; hex: string };
+  /** Set where the category belongs in no bin: what to do instead. */
+  no_bin?: Text;
 }
 
 export interface ItemClass {
   id: string;
   name: Text;
   category: string;
+  /** One line that says where it goes, in the site's colours. */
+  advice: Text;
 }
 
 export interface Taxonomy {
   id: string;
   version: string;
+  /** Id and version as inspections record them. */
+  ref: string;
   categories: Category[];
   classes: ItemClass[];
 }
@@ -90,11 +96,15 @@ export interface Margin {
   quantity: string;
   value: number;
   threshold: number;
+  /** The value must not exceed the threshold; else it must reach it. */
+  at_most: boolean;
   met: boolean;
   name: Text;
   effect: Verdict;
   low: number;
   high: number;
+  /** The scale is of ratios and not of differences. */
+  logarithmic: boolean;
 }
 
 export interface HeatMap {
@@ -162,6 +172,8 @@ export interface Bin {
   station_id: string;
   name: string;
   accepts: string[];
+  /** Accepted categories that the taxonomy in force does not have. */
+  unknown_categories?: string[];
   thresholds?: Thresholds;
   settings: Thresholds;
   bound: Bound;

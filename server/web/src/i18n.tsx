@@ -48,19 +48,22 @@ const words = {
   classes: { zh: "品类概率", en: "Probability per item class" },
   reason: { zh: "规则", en: "Rule" },
   model: { zh: "模型", en: "Model" },
+  advice: { zh: "投放提示", en: "Advice" },
+  inForce: { zh: "现行", en: "in force" },
+  binOutside: {
+    zh: "现行分类标准没有这些类别,投放一律送人查看,请修改此桶",
+    en: "The taxonomy in force lacks these categories; until the bin is changed, a person looks at every deposit",
+  },
   taxonomy: { zh: "分类标准", en: "Taxonomy" },
   capturedAt: { zh: "投放时间", en: "Captured" },
   decidedIn: { zh: "判定用时", en: "Decided after" },
   hash: { zh: "图片 SHA-256", en: "Image SHA-256" },
   thrownInto: { zh: "投入", en: "Thrown into" },
-  recognised: { zh: "识别为", en: "Recognised as" },
   decide: { zh: "复核", en: "Review" },
   confirm: { zh: "识别正确", en: "The category is right" },
-  relabel: { zh: "其实是", en: "It is really" },
   orClass: { zh: "或具体品类", en: "or the item class" },
-  save: { zh: "保存", en: "Save" },
   decidedBy: { zh: "复核人", en: "Reviewed by" },
-  keys: { zh: "按键:↑↓ 选择,回车打开,C 确认,1–4 改类别,W 为什么,Esc 关闭", en: "Keys: ↑↓ choose, Enter open, C confirm, 1–4 category, W why, Esc close" },
+  keys: { zh: "按键:↑↓ 选择,回车打开,C 确认,数字改类别,W 为什么,Esc 关闭", en: "Keys: ↑↓ choose, Enter open, C confirm, a digit for its category, W why, Esc close" },
   camera_connecting: { zh: "连接中", en: "connecting" },
   camera_streaming: { zh: "正常", en: "streaming" },
   camera_failed: { zh: "中断", en: "failed" },
@@ -69,6 +72,7 @@ const words = {
   "reason_other-category-sure": { zh: "确信属于别的桶", en: "surely belongs in another bin" },
   "reason_no-bound": { zh: "很可能投错,但样本不足,无法保证误提示率,请人查看", en: "probably wrong, but too few examples to bound false accusations; a person should look" },
   "reason_unlike-anything-known": { zh: "画面与已知的一切都不像,请人查看", en: "unlike anything known, a person should look" },
+  "reason_bin-outside-taxonomy": { zh: "桶的类别不在现行分类标准中,请人查看", en: "the bin was set up for another taxonomy, a person should look" },
   reason_unsure: { zh: "不够确信,请人查看", en: "not sure enough, a person should look" },
   "reason_too-dark": { zh: "太暗", en: "too dark" },
   "reason_too-bright": { zh: "过曝", en: "too bright" },
@@ -76,10 +80,12 @@ const words = {
   why: { zh: "为什么这样判?", en: "Why?" },
   margins: { zh: "离门槛多远", en: "Margin to the thresholds" },
   threshold: { zh: "门槛", en: "threshold" },
-  marginMet: { zh: "已达到", en: "reached" },
+  marginMet: { zh: "满足", en: "met" },
+  marginMissed: { zh: "不满足", en: "not met" },
   marginShort: { zh: "还差", en: "short by" },
+  marginFactor: { zh: "相差 {factor} 倍", en: "not met, by a factor of {factor}" },
   points: { zh: "个百分点", en: "points" },
-  thresholdsNow: { zh: "门槛是桶现在的设置。", en: "Thresholds as the bin is set now." },
+  thresholdsNow: { zh: "最低概率取自桶现在的设置,其余是判定时的。", en: "The least probability is as the bin is set now; all else is of the decision." },
   agreement: { zh: "各帧一致", en: "Frames that agree" },
   strangeness: { zh: "陌生程度", en: "Strangeness" },
   strange: { zh: "比训练见过的几乎都陌生,概率不可信", en: "stranger than nearly all it learnt from: the probabilities mean little" },
@@ -144,7 +150,6 @@ const words = {
     zh: "打开服务启动时打印的一次性链接。链接用过或过期后,在服务器上运行下面的命令取得新链接:",
     en: "Open the one-time link that the service printed when it started. If it was used or has expired, get a new one on the server:",
   },
-  entering: { zh: "正在登录…", en: "Signing in…" },
   enterFailed: { zh: "这个链接已用过或已过期。", en: "This link was used already or has expired." },
   upload: { zh: "添加有标签的照片", en: "Add labelled photographs" },
   uploadHelp: { zh: "把 JPEG 或 PNG 拖到这里,或点按选择(可多选)", en: "Drop JPEG or PNG files here, or press to choose (several at once)" },
@@ -186,6 +191,8 @@ export interface I18n {
   problem: (p: Problem) => string;
   percent: (share: number, digits?: number) => string;
   number: (value: number, digits: number) => string;
+  /** figure is a number of any size to two or three digits. */
+  figure: (value: number) => string;
   time: (iso: string, zone?: string) => string;
   /** list joins the parts of an enumeration. */
   list: (parts: string[]) => string;
@@ -205,6 +212,10 @@ export function makeI18n(language: Language, toggle: () => void): I18n {
     percent: (share, digits = 0) =>
       new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(share),
     number: (value, digits) => new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value),
+    figure: (value) =>
+      value > 0 && value < 0.001
+        ? "<0.001"
+        : new Intl.NumberFormat(locale, value < 10_000 ? { maximumSignificantDigits: 3 } : { notation: "compact" }).format(value),
     time: (iso, zone) =>
       new Intl.DateTimeFormat(locale, {
         month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false,

@@ -3,13 +3,14 @@ import type { ReactNode } from "react";
 import type { Category, ItemClass, Taxonomy } from "./api";
 import { useI18n } from "./i18n";
 
-const Context = createContext<Taxonomy>({ id: "", version: "", categories: [], classes: [] });
+const Context = createContext<Taxonomy>({ id: "", version: "", ref: "", categories: [], classes: [] });
 
 export function TaxonomyProvider({ taxonomy, children }: { taxonomy: Taxonomy; children: ReactNode }) {
   return <Context.Provider value={taxonomy}>{children}</Context.Provider>;
 }
 
-/** useTaxonomy gives names and colours of categories and item classes. */
+/** useTaxonomy gives names and colours of categories and item classes, and the
+ * advice to residents. */
 export function useTaxonomy() {
   const taxonomy = useContext(Context);
   const { text } = useI18n();
@@ -20,6 +21,7 @@ export function useTaxonomy() {
       taxonomy,
       category: (id: string) => text(categories.get(id)?.name, id),
       itemClass: (id: string) => text(classes.get(id)?.name, id),
+      advice: (id: string) => text(classes.get(id)?.advice, ""),
       categoryOf: (itemClass: string) => classes.get(itemClass)?.category,
       colour: (id: string) => categories.get(id)?.colour.hex ?? "#64748b",
     };
