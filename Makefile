@@ -100,9 +100,29 @@ fuzz: ## fuzz the decoder and the other parsers, a minute each (FUZZTIME=10m for
 		done; done
 
 .PHONY: model
-model: ## train the model in models/base from ../shared/data
+model: ## train the model in models/base from ../shared/data (about an hour on 2 cores, resumes)
 	@$(SETUP) model
+	@$(MAKE) --no-print-directory compile
 	/usr/bin/python3 models/training/train.py --data ../shared/data --out models/base
+	bin/binside calibrate --manifest models/training/work/parts.csv --model models/base
+	@$(MAKE) --no-print-directory model-eval
+
+.PHONY: model-eval
+model-eval: ## evaluate models/base on what training never saw, figures and page in bench/out
+	@$(SETUP) model
+	@$(MAKE) --no-print-directory compile
+	/usr/bin/python3 models/training/parts.py --data ../shared/data
+	/usr/bin/python3 models/training/domains.py --data ../shared/data --out models/training/work/domains
+	@mkdir -p bench/out
+	bin/binside eval --model models/base --manifest models/training/work/parts.csv --split report \
+		--json bench/out/report.json --html bench/out/report.html
+	bin/binside eval --model models/base --manifest models/training/work/domains \
+		--json bench/out/domains.json --html bench/out/domains.html
+
+.PHONY: model-across
+model-across: ## leave one source out: three shorter trainings, figures into the card (about an hour, resumes)
+	@$(SETUP) model
+	/usr/bin/python3 models/training/across.py --data ../shared/data --out models/base
 
 .PHONY: e2e
 e2e: ## only the end-to-end and browser tests

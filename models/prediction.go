@@ -13,7 +13,7 @@ type Prediction struct {
 	ModelVersion string             `json:"model_version"`
 	Classes      []ClassProbability `json:"classes"`
 	// Strangeness says how unlike everything the model was trained on the
-	// deposit looks: 0 is the centre of what it knows, above 1 is stranger
+	// deposit looks: 0 is what it knows best, above 1 is stranger
 	// than nearly all of it, so that the probabilities mean nothing. 0 from a
 	// model that does not measure it. The mean over the views.
 	Strangeness float64 `json:"strangeness" minimum:"0"`

@@ -29,7 +29,6 @@ import photos
 import scenes
 from metrics import summary
 from network import Network
-from views import Stage
 
 SCALE = 0.3
 
@@ -42,13 +41,10 @@ def judge(args: argparse.Namespace, source: str) -> dict[str, object]:
     everyone = [s for s in samples if data.part(s) == "train"]
     held = [p for p, s in zip(photos.load(args.data, args.work_root, everyone, args.processes), everyone)
             if s.source != source]
-    recipe = train.Recipe(stages=tuple(Stage(s.size, int(s.views * SCALE) // 64 * 64) for s in train.Recipe.stages))
+    args.scale = SCALE
     network = Network(backbone.load(args.data / train.BACKBONE), len(names))
     said = train.start(args, network, held, training, names)
-    trainer = train.Trainer(network, category_of, recipe)
-    trainer.resume(args.work / "checkpoint.pt")
-    train.run(trainer, held, training, names, said, args)
-    network.load_state_dict(trainer.averaged())
+    train.phases(args, network, held, training, names, category_of, said)
     unseen = [s for s in samples if s.source == source]
     logits, _ = finish.outputs(network, [scenes.letterbox(photos.read(args.data / s.path), train.SIZE) for s in unseen])
     classes = np.array([names.index(s.name) for s in unseen])

@@ -27,14 +27,12 @@ def write_model(path: Path, network: Network, strange: Strangeness) -> None:
     head = network.head
     graph.node("Gemm", [x, graph.constant("head.weight", head.weight.detach().numpy().T),
                         graph.constant("head.bias", head.bias.detach().numpy())], "logits")
-    z = graph.node("Gemm", [x, graph.constant("strange.turn", strange.turn),
-                            graph.constant("strange.shift", strange.shift)], "strange.turned")
-    square = graph.node("ReduceSumSquare", [z], "strange.square", axes=[1], keepdims=1)
-    cross = graph.node("Gemm", [z, graph.constant("strange.means", -2 * strange.means.T),
-                                graph.constant("strange.squares", (strange.means**2).sum(axis=1))], "strange.cross")
-    distance = graph.node("Add", [cross, square], "strange.distance")
-    least = graph.node("ReduceMin", [distance], "strange.least", axes=[1], keepdims=1)
-    graph.node("Mul", [least, graph.constant("strange.scale", np.array(strange.scale, np.float32))], "strangeness")
+    heat = graph.constant("strange.temperature", np.array(strange.temperature, np.float32))
+    scaled = graph.node("Div", ["logits", heat], "strange.scaled")
+    found = graph.node("ReduceLogSumExp", [scaled], "strange.log_sum", axes=[1], keepdims=1)
+    below = graph.node("Sub", [graph.constant("strange.most", np.array(strange.most, np.float32)), found], "strange.below")
+    size = graph.node("Mul", [below, graph.constant("strange.scale", np.array(strange.scale, np.float32))], "strange.size")
+    graph.node("Relu", [size], "strangeness")
     graph.save(path, {"logits": head.out_features, "embedding": backbone.FEATURES, "strangeness": 1})
 
 
@@ -71,7 +69,7 @@ def check(path: Path, network: Network, strange: Strangeness) -> tuple[float, di
     found = Session(path, ["logits", "embedding", "strangeness"]).run(np.ascontiguousarray(batch.numpy()))
     with torch.no_grad():
         wanted, reference = (t.numpy() for t in network(batch))
-    strangenesses = strange(reference)[:, None]
+    strangenesses = strange(wanted)[:, None]
     for got, want in zip(found, (wanted, reference, strangenesses)):
         if np.abs(got - want).max() > TOLERANCE * max(1.0, float(np.abs(want).max())):
             raise RuntimeError(f"the exported file differs from PyTorch by {np.abs(got - want).max()}")

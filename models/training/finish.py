@@ -20,7 +20,6 @@ import strangeness
 from data import Sample
 from metrics import summary
 from network import Network, to_input
-from scenes import Photo
 from views import held_scenes
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ SIZE = 224
 # Shares of the way from the first weights to the trained ones (Wortsman et al.
 # 2022, arXiv:2109.01903): less of it forgets less.
 WAYS = (0.6, 0.8, 1.0)
-# Pictures of each kind that the strangeness is fitted to.
-PLAIN, COMPOSED = 4_000, 2_000
 HERE = Path(__file__).resolve().parent
 
 
@@ -85,29 +82,8 @@ def choose(network: Network, first: dict[str, torch.Tensor], part: Part, member:
     return best["way"], tried
 
 
-def fit_strangeness(network: Network, args: argparse.Namespace, held: list[Photo], classes: np.ndarray,
-                    part: Part) -> strangeness.Strangeness:
-    """Fitted to training pictures, scaled on the temperature part."""
-    rng = np.random.default_rng(args.seed)
-    rows = _every_class(rng.permutation(len(held)), classes, PLAIN)
-    pictures = [scenes.letterbox(held[r].pixels, SIZE) for r in rows]
-    composed = rows[:COMPOSED]
-    pictures += [scenes.scene([held[r]], SIZE, np.random.default_rng((args.seed, 8_000_000 + int(r)))) for r in composed]
-    _, embeddings = outputs(network, pictures)
-    _, known = outputs(network, part.plain + part.scenes)
-    return strangeness.fit(embeddings, classes[np.concatenate([rows, composed])], known)
-
-
-def _every_class(order: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
-    """The first `count` rows of the order, and of each class at least 40."""
-    kept = list(order[:count])
-    for c in np.unique(classes):
-        kept += list(order[classes[order] == c][:40])
-    return np.array(list(dict.fromkeys(kept)))
-
-
 def finish(args: argparse.Namespace, network: Network, first: dict[str, torch.Tensor], samples: list[Sample], training: list[Sample],
-           names: list[str], category_of: list[int], held: list[Photo], phases: tuple[Recipe, ...]) -> None:
+           names: list[str], category_of: list[int], phases: tuple[Recipe, ...]) -> None:
     """Write the model's folder."""
     member = np.eye(len(data.CATEGORIES))[category_of]
     part = Part(args, samples, "temperature", names, category_of)
@@ -117,7 +93,7 @@ def finish(args: argparse.Namespace, network: Network, first: dict[str, torch.Te
     heat = {"plain": calibrate.fit_temperature(logits[:len(part.truth)], member, part.truth),
             "scenes": calibrate.fit_temperature(logits[len(part.truth):], member, part.truth),
             "both": calibrate.fit_temperature(logits, member, twice)}
-    strange = fit_strangeness(network, args, held, np.array([names.index(s.name) for s in training]), part)
+    strange = strangeness.fit(logits, heat["both"])
     args.out.mkdir(parents=True, exist_ok=True)
     model = args.out / "model.onnx"
     export.write_model(model, network, strange)

@@ -22,7 +22,11 @@ import segment
 import strangeness
 from data import Sample
 from scenes import Photo
-from views import Stage, Views
+from views import Mix, Stage, Views
+
+
+MIX = Mix({"mild": 0.5, "strong": 0.2, "scene": 0.3},
+          {"recyclable": 0.5, "kitchen": 0.2, "hazardous": 0.15, "other": 0.15}, whole=0.7, least=(0.4, 0.2))
 
 
 def ring(ground: int = 250) -> np.ndarray:
@@ -55,7 +59,7 @@ class Scenes(unittest.TestCase):
         photo = Photo(ring(), segment.item_mask(ring()))
         bare = Photo(ring(), None)
         for seed in range(12):
-            for make in (lambda r: scenes.mild(photo, 96, r), lambda r: scenes.strong(photo, 96, r),
+            for make in (lambda r: scenes.mild(photo, 96, r, 0.5), lambda r: scenes.strong(photo, 96, r),
                          lambda r: scenes.scene([photo, bare], 96, r)):
                 one, two = (make(np.random.default_rng(seed)) for _ in range(2))
                 self.assertEqual((one.shape, one.dtype), ((96, 96, 3), np.uint8))
@@ -78,7 +82,7 @@ class Scenes(unittest.TestCase):
     def test_categories_are_drawn_as_stated(self) -> None:
         some = samples({"a": 90}, "recyclable") + samples({"food_scraps": 4, "b": 9}, "kitchen")
         names = ["a", "b", "food_scraps"]
-        views = Views([Photo(ring(), None)] * len(some), some, names, Stage(32, 10), 1, 0)
+        views = Views([Photo(ring(), None)] * len(some), some, names, Stage(32, 10), MIX, (1,), 0)
         self.assertAlmostEqual(views.share.sum(), 1)
         self.assertGreater(views.share[2], 0.1)  # four photographs, but not forgotten
         self.assertEqual(views[3][1:], views[3][1:])
@@ -109,16 +113,14 @@ class Calibration(unittest.TestCase):
         found = calibrate.fit_temperature(logits * 2.5, member, np.array([0, 0, 1, 1, 2, 2])[classes])
         self.assertAlmostEqual(found, 2.5, delta=0.25)
 
-    def test_the_strange_are_far_from_every_class(self) -> None:
+    def test_the_vague_are_strange(self) -> None:
         rng = np.random.default_rng(1)
-        means = rng.normal(0, 4, (5, 64))
-        classes = rng.integers(0, 5, 900)
-        known = means[classes] + rng.normal(0, 1, (900, 64))
-        found = strangeness.fit(known.astype(np.float32), classes, known[:300], directions=16)
-        # As far from the middle as the classes are, but where none of them is.
-        far = np.random.default_rng(2).normal(0, 4, (100, 64)) + rng.normal(0, 1, (100, 64))
-        self.assertLess((found(known) > 1).mean(), 0.03)
-        self.assertGreater((found(far) > 1).mean(), 0.9)
+        known = rng.normal(0, 1, (2000, 8))
+        known[np.arange(2000), rng.integers(0, 8, 2000)] += 12
+        found = strangeness.fit(known, 1.3)
+        self.assertEqual(found(known).min(), 0)
+        self.assertAlmostEqual((found(known) > 1).mean(), strangeness.STRANGE, delta=0.002)
+        self.assertGreater((found(rng.normal(0, 1, (500, 8))) > 1).mean(), 0.99)
 
 
 class Figures(unittest.TestCase):

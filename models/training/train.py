@@ -317,7 +317,7 @@ def main() -> int:
     said = start(args, network, held, training, names)
     print(f"ready after {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
     first = phases(args, network, held, training, names, category_of, said)
-    finish.finish(args, network, first, samples, training, names, category_of, held, PHASES)
+    finish.finish(args, network, first, samples, training, names, category_of, PHASES)
     print(f"{(time.monotonic() - began) / 60:.0f} minutes", flush=True)
     return 0
 

@@ -14,10 +14,6 @@ const (
 	LevelStation Level = "station"
 	// LevelBin: photographs of what this bin accepts.
 	LevelBin Level = "bin"
-	// LevelSmall: photographs of all categories that have too few for a bound
-	// of their own, each in its own category's bin, and of what this bin
-	// accepts.
-	LevelSmall Level = "small-bins"
 	// LevelAll: all photographs, each in its own category's bin.
 	LevelAll Level = "all-bins"
 	// LevelNone: there are too few of all, and nobody is told.
@@ -35,7 +31,7 @@ const (
 // holds for deposits that look like the sample's photographs; it is stated for
 // each bin by itself, not for all bins together.
 type Bound struct {
-	Level      Level   `json:"level" enum:"station,bin,small-bins,all-bins,none" doc:"Of which deposits the n are an example"`
+	Level      Level   `json:"level" enum:"station,bin,all-bins,none" doc:"Of which deposits the n are an example"`
 	Alpha      float64 `json:"alpha" doc:"Highest allowed share of rightly sorted deposits that are told"`
 	Confidence float64 `json:"confidence" doc:"With which the bound holds"`
 	N          int     `json:"n" doc:"Rightly sorted examples, near-duplicates counted once"`

@@ -67,7 +67,7 @@ func TestLevels(t *testing.T) {
 		n     int // of each category
 		level Level
 		of    int
-	}{{149, LevelBin, 149}, {148, LevelSmall, 592}, {38, LevelSmall, 152}, {37, LevelNone, 37}} {
+	}{{149, LevelBin, 149}, {148, LevelAll, 592}, {38, LevelAll, 152}, {37, LevelNone, 37}} {
 		b := policy(t, sure(c.n, 0.97)).Bound(recyclable, th)
 		assert.Equal(t, c.level, b.Level, "%d", c.n)
 		assert.Equal(t, c.of, b.N, "%d", c.n)
@@ -75,7 +75,7 @@ func TestLevels(t *testing.T) {
 			assert.LessOrEqual(t, b.Upper, b.Alpha)
 		}
 	}
-	// Where only one category is small, its pool is itself, and all are asked.
+	// Where only one category is small, it is pooled with the others all the same.
 	s := sure(200, 0.97)
 	s.Rows = s.Rows[150:] // 50 recyclable
 	b := policy(t, s).Bound(recyclable, th)
@@ -91,7 +91,7 @@ func TestGroupsCountOnce(t *testing.T) {
 		s.Rows[i].Group = strconv.Itoa(i / 3)
 	}
 	b := policy(t, s).Bound([]string{"recyclable"}, DefaultThresholds())
-	assert.Equal(t, LevelSmall, b.Level)
+	assert.Equal(t, LevelAll, b.Level)
 	assert.Equal(t, 400, b.N)
 
 	// One group in which one of three is surely taken for a battery.

@@ -62,13 +62,11 @@ func (p *Policy) newCell(key cellKey, record *Record) *cell {
 func (p *Policy) pooled(b *bin, key cellKey) Bound {
 	delta := 1 - p.confidence
 	own := p.scores(b, func(truth int) bool { return b.accepted[truth] })
-	small := p.small(key.alpha)
 	for _, level := range []struct {
 		name   Level
 		scores []float64
 	}{
 		{LevelBin, own},
-		{LevelSmall, p.scores(b, func(truth int) bool { return b.accepted[truth] || small[truth] })},
 		{LevelAll, p.scores(b, func(int) bool { return true })},
 	} {
 		n := len(level.scores)
@@ -83,23 +81,6 @@ func (p *Policy) pooled(b *bin, key cellKey) Bound {
 		}
 	}
 	return Bound{Level: LevelNone, N: len(own), Upper: 1}
-}
-
-// small says which categories have too few examples for a bound of their own.
-func (p *Policy) small(alpha float64) []bool {
-	groups := make([]map[int]bool, len(p.tax.Categories))
-	for i := range p.examples {
-		e := &p.examples[i]
-		if groups[e.truth] == nil {
-			groups[e.truth] = make(map[int]bool)
-		}
-		groups[e.truth][e.group] = true
-	}
-	small := make([]bool, len(groups))
-	for i := range groups {
-		small[i] = allowedErrors(len(groups[i]), alpha, 1-p.confidence) < 0
-	}
-	return small
 }
 
 // scores are those of the examples whose truth is asked for, each thrown into

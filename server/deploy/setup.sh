@@ -110,6 +110,6 @@ bench)
 	build "${run_packages[@]}"
 	npm_ci "$root/bench/peers/node"
 	;;
-model) debian "${model_packages[@]}" ;;
+model) build "${run_packages[@]}" "${model_packages[@]}" ;;
 *) die "unknown step '$1': use quick, build, run, test, bench or model" ;;
 esac

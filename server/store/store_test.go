@@ -107,7 +107,7 @@ func newInspection() *inspection.Inspection {
 		Verdict: verdict.Tell, Reason: "other-category-sure", Category: "hazardous", ItemClass: "battery", Confidence: 0.1 + 0.2,
 		Categories: map[string]float64{"hazardous": 0.3, "recyclable": 0.7}, Classes: []models.ClassProbability{{Class: "battery", Probability: 0.9}},
 		Accepts: []string{"recyclable"}, ModelVersion: "m1", TaxonomyVersion: "t1", RuleVersion: "r1",
-		Score: 2.5, TellAt: 1.25, Miss: 0.1 + 0.2, PassAt: 0.5, BoundLevel: verdict.LevelSmall, HarmVersion: "h1",
+		Score: 2.5, TellAt: 1.25, Miss: 0.1 + 0.2, PassAt: 0.5, BoundLevel: verdict.LevelAll, HarmVersion: "h1",
 		Evidence: []inspection.Evidence{
 			{Ordinal: 0, Key: "evidence/" + strconv.Itoa(nth) + "/0.jpg", SHA256: "aa", Bytes: 50_000, Width: 400, Height: 300,
 				Item: &inspection.Box{MinX: 1, MinY: 2, MaxX: 30, MaxY: 40}, ExpiresAt: at.Add(24 * time.Hour)},

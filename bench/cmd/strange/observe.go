@@ -8,14 +8,13 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/binside/binside/camera"
 	"github.com/binside/binside/camera/capture"
-	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/evaluation"
 	"github.com/binside/binside/models/ort"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/vision"
@@ -122,13 +121,13 @@ func (o *observer) open(path string) (*vision.Image, error) {
 // waste sees the photographs of the manifest's split.
 func (o *observer) waste(ctx context.Context, s settings) (group, error) {
 	g := group{name: "waste"}
-	all, err := datasets.ReadManifest(s.known)
+	manifest, err := evaluation.ReadManifest(s.known)
 	if err != nil {
 		return g, err
 	}
-	rows := slices.DeleteFunc(all, func(r datasets.Row) bool { return r.Split != s.split })
-	if len(rows) == 0 {
-		return g, fmt.Errorf("%s has no row of the split %q", s.known, s.split)
+	rows, err := manifest.Select(s.split, taxonomy.Default().CategoryIDs())
+	if err != nil {
+		return g, err
 	}
 	if s.limit > 0 && s.limit < len(rows) {
 		rand.New(rand.NewPCG(s.seed, 1)).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
@@ -138,7 +137,7 @@ func (o *observer) waste(ctx context.Context, s settings) (group, error) {
 		if err := ctx.Err(); err != nil {
 			return g, err
 		}
-		img, err := o.open(filepath.Join(filepath.Dir(s.known), filepath.FromSlash(row.Path)))
+		img, err := o.open(evaluation.Locate(manifest.Dir, row.Path))
 		if err != nil {
 			return g, err
 		}

@@ -14,8 +14,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/binside/binside/datasets"
+	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
+	"github.com/binside/binside/models/evaluation"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
 	"github.com/binside/binside/vision/quality"
@@ -23,18 +24,13 @@ import (
 
 // photographs makes a deposit of each photograph of the split.
 func photographs(ctx context.Context, s settings, network models.Network) ([]event, error) {
-	all, err := datasets.ReadManifest(s.manifest)
+	manifest, err := evaluation.ReadManifest(s.manifest)
 	if err != nil {
 		return nil, err
 	}
-	var rows []datasets.Row
-	for _, row := range all {
-		if row.Split == s.split {
-			rows = append(rows, row)
-		}
-	}
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("%s has no row of the split %q", s.manifest, s.split)
+	rows, err := manifest.Select(s.split, taxonomy.Default().CategoryIDs())
+	if err != nil {
+		return nil, err
 	}
 	if s.photographs > 0 && s.photographs < len(rows) {
 		r := rand.New(rand.NewPCG(s.seed, 1))
@@ -43,7 +39,7 @@ func photographs(ctx context.Context, s settings, network models.Network) ([]eve
 	}
 	events := make([]event, len(rows))
 	err = each(ctx, network, len(rows), func(r models.Runner, i int) error {
-		frames, err := shaken(r, filepath.Join(filepath.Dir(s.manifest), filepath.FromSlash(rows[i].Path)), s.seed)
+		frames, err := shaken(r, evaluation.Locate(manifest.Dir, rows[i].Path), s.seed)
 		if err != nil {
 			return fmt.Errorf("%s: %w", rows[i].Path, err)
 		}

@@ -144,7 +144,7 @@ export interface Thresholds {
 /** Bound is how often a rightly sorted deposit is told at most, how that is
  * known, and what it costs. */
 export interface Bound {
-  level: "station" | "bin" | "small-bins" | "all-bins" | "none";
+  level: "station" | "bin" | "all-bins" | "none";
   alpha: number;
   confidence: number;
   n: number;
