@@ -175,7 +175,7 @@ func TestEvalRefuses(t *testing.T) {
 		"no such file or directory":                         {"--manifest", manifest, "--json", filepath.Join(missing, "out.json")},
 		"--thumbnails is -1, allowed is a number from 0 on": {"--manifest", manifest, "--json", out, "--thumbnails", "-1"},
 		missing:                                  {"--manifest", manifest, "--json", out, "--model", missing},
-		"taxonomy: open " + missing:              {"--manifest", manifest, "--json", out, "--taxonomy", missing},
+		"taxonomy is ":                           {"--manifest", manifest, "--json", out, "--taxonomy", missing},
 		`log.level is "loud"`:                    {"--manifest", manifest, "--json", out, "--set", "log.level=loud"},
 		`unknown command "x" for "binside eval"`: {"--manifest", manifest, "--json", out, "x"},
 	} {
