@@ -43,9 +43,9 @@ func TestLimitAgreesWithTheProduct(t *testing.T) {
 	decoded, _, err := codec.Decode(jpeg, codec.DefaultLimits(), codec.Options{MinWidth: minW, MinHeight: minH})
 	require.NoError(t, err)
 	require.NoError(t, runner.Set(0, models.View{Image: decoded}))
-	logits, err := runner.Run(1)
+	out, err := runner.Run(1)
 	require.NoError(t, err)
-	require.InDeltaSlice(t, logits, raw, 1e-4)
+	require.InDeltaSlice(t, out.Logits, raw, 1e-4)
 
 	require.NoError(t, runner.Close())
 	require.NoError(t, network.Close())

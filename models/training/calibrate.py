@@ -18,6 +18,12 @@ def category_loss(logits: np.ndarray, member: np.ndarray, truth: np.ndarray) -> 
     return float(-np.log(np.maximum(chosen, 1e-9)).mean())
 
 
+def balanced_loss(logits: np.ndarray, member: np.ndarray, truth: np.ndarray) -> float:
+    """As category_loss, every category counting alike: most photographs are of
+    one, and the recall of each is what is asked for."""
+    return float(np.mean([category_loss(logits[truth == k], member, truth[truth == k]) for k in np.unique(truth)]))
+
+
 def fit_temperature(logits: np.ndarray, member: np.ndarray, truth: np.ndarray) -> float:
     """The temperature of least loss (Guo et al. 2017, arXiv:1706.04599), by
     golden section over its logarithm. By category, which is what is judged."""

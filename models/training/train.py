@@ -231,6 +231,11 @@ class Trainer:
         return state
 
 
+def work_of(stage: Stage, batch: int) -> int:
+    """Steps times pixels of a stage: what it costs, up to a factor."""
+    return stage.views // batch * stage.size**2
+
+
 def run(trainer: Trainer, held: list[Photo], samples: list[Sample], names: list[str], said: torch.Tensor,
         args: argparse.Namespace, phase: int) -> None:
     """All stages of a phase from the trainer's step on."""
@@ -239,8 +244,9 @@ def run(trainer: Trainer, held: list[Photo], samples: list[Sample], names: list[
     # The first phase's views are those of the seed alone, as the committed
     # model's were.
     seed = (args.seed,) if phase == 1 else (args.seed, phase)
-    # What a picture of each size costs, for the time that is left.
-    cost = [s.views // recipe.batch * s.size**2 for s in recipe.stages]
+    # What is still to do, in steps times pixels, for the time that is left.
+    cost = [work_of(s, recipe.batch) for s in recipe.stages]
+    later = sum(work_of(s, r.batch) for r in PHASES[phase:] for s in r.stages) * args.scale
     for n, stage in enumerate(recipe.stages):
         steps = stage.views // recipe.batch
         start = max(0, trainer.step - before)
@@ -253,10 +259,10 @@ def run(trainer: Trainer, held: list[Photo], samples: list[Sample], names: list[
             total, count = total + trainer.train_step(pictures, classes, said[rows]), count + 1
             done += stage.size**2
             if trainer.step % 50 == 0:
-                left = sum(cost[n + 1:]) + (steps + before - trainer.step) * stage.size**2
+                left = later + sum(cost[n + 1:]) + (steps + before - trainer.step) * stage.size**2
                 minutes = (time.monotonic() - began) / done * left / 60
                 print(f"phase {phase} of {len(PHASES)}, step {trainer.step} of {trainer.total}, {stage.size} px: "
-                      f"loss {total / count:.4f}; {minutes:.0f} minutes of the phase left", flush=True)
+                      f"loss {total / count:.4f}; about {minutes:.0f} minutes left", flush=True)
                 total, count = 0.0, 0
             if trainer.step % 200 == 0:
                 trainer.save(path)
@@ -315,7 +321,7 @@ def main() -> int:
     print(f"{len(held)} photographs to train on, {np.mean([p.mask is not None for p in held]):.0%} with a mask", flush=True)
     network = Network(backbone.load(args.data / BACKBONE), len(names))
     said = start(args, network, held, training, names)
-    print(f"ready after {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
+    print(f"ready after {(time.monotonic() - began) / 60:.1f} minutes; training takes 50 to 60 minutes on two free cores", flush=True)
     first = phases(args, network, held, training, names, category_of, said)
     finish.finish(args, network, first, samples, training, names, category_of, PHASES)
     print(f"{(time.monotonic() - began) / 60:.0f} minutes", flush=True)

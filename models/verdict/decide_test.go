@@ -79,10 +79,10 @@ func TestDecide(t *testing.T) {
 		{"right", prediction("paper", 0.5, "plastic", 0.48, "banana_peel", 0.02), recyclable, fine, Pass, ReasonAccepted, "recyclable", "paper"},
 		{"sure and wrong", prediction("battery", 0.9, "paper", 0.1), recyclable, fine, Tell, ReasonOtherSure, "hazardous", "battery"},
 		{"right for the other bin", prediction("battery", 0.9, "paper", 0.1), hazardous, fine, Pass, ReasonAccepted, "hazardous", "battery"},
-		// The harm of paper among the hazardous is a tenth of an accusation's.
-		{"wrong, little harm", prediction("battery", 0.1, "paper", 0.9), hazardous, fine, Check, ReasonUnsure, "recyclable", "paper"},
+		// The harm of paper among the hazardous is a seventh of an accusation's.
+		{"wrong, little harm", prediction("battery", 0.15, "paper", 0.85), hazardous, fine, Check, ReasonUnsure, "recyclable", "paper"},
 		{"wrong, little harm, very sure", prediction("battery", 0.05, "paper", 0.95), hazardous, fine, Tell, ReasonOtherSure, "recyclable", "paper"},
-		{"right, perhaps a battery", prediction("battery", 0.05, "paper", 0.95), recyclable, fine, Check, ReasonUnsure, "recyclable", "paper"},
+		{"right, perhaps a battery", prediction("battery", 0.06, "paper", 0.94), recyclable, fine, Check, ReasonUnsure, "recyclable", "paper"},
 		{"right, perhaps a peel", prediction("banana_peel", 0.1, "paper", 0.9), recyclable, fine, Pass, ReasonAccepted, "recyclable", "paper"},
 		{"more likely right, great harm", prediction("battery", 0.4, "paper", 0.3, "banana_peel", 0.3), []string{"recyclable", "kitchen"}, fine, Check, ReasonUnsure, "hazardous", "battery"},
 		{"too dark", prediction("battery", 0.9, "paper", 0.1), recyclable, Quality{Sharpness: 300, Exposure: 0.01}, Unreadable, ReasonTooDark, "hazardous", "battery"},

@@ -349,7 +349,7 @@ func TestTooLarge(t *testing.T) {
 func TestUnreadableMessageIsSetAside(t *testing.T) {
 	t.Parallel()
 	q := open(t, listening)
-	conn, err := nats.Connect("nats://"+q.Addr(), nats.UserInfo("other", "a long password"))
+	conn, err := nats.Connect("nats://"+q.Addr(), nats.UserInfo("other", "a long password"), nats.Timeout(patience))
 	require.NoError(t, err)
 	defer conn.Close()
 	js, err := conn.JetStream(nats.MaxWait(patience))

@@ -172,7 +172,7 @@ func TestWasteIsReadFromTheManifest(t *testing.T) {
 	assert.Len(t, g.seen, 2)
 	s.split = "test"
 	_, err = o.waste(t.Context(), s)
-	require.ErrorContains(t, err, `no row of the split "test"`)
+	require.ErrorContains(t, err, `split is "test", allowed is one that`)
 }
 
 // What is made looks as it should to those who measure it.

@@ -190,7 +190,7 @@ func TestPhotographsAreDeposits(t *testing.T) {
 	assert.NotEqual(t, first, play(2))
 
 	_, err = photographs(t.Context(), settings{manifest: manifest, split: "test"}, network)
-	require.ErrorContains(t, err, `no row of the split "test"`)
+	require.ErrorContains(t, err, `split is "test", allowed is one that`)
 	require.NoError(t, os.Remove(filepath.Join(dir, "a.jpg")))
 	_, err = photographs(t.Context(), settings{manifest: manifest, split: "val"}, network)
 	require.ErrorIs(t, err, os.ErrNotExist)
