@@ -216,7 +216,7 @@ func (c *colours) Classify(_ context.Context, views []models.View) (models.Predi
 	class, p := look(views[0]), 0.96
 	other := "paper"
 	if class == "" {
-		class, p, other = "glass", 0.5, "banana_peel"
+		class, p, other = "glass", 0.55, "banana_peel"
 	}
 	return models.Prediction{ModelVersion: "colours-1", Agreement: 0.75, Strangeness: 0.25, Classes: []models.ClassProbability{
 		{Class: class, Probability: p}, {Class: other, Probability: 1 - p},
