@@ -14,7 +14,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,9 +23,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/binside/binside/bench/files"
 	"github.com/binside/binside/datasets/taxonomy"
-	"github.com/binside/binside/models"
-	"github.com/binside/binside/models/base"
 	"github.com/binside/binside/models/ort"
 )
 
@@ -64,12 +62,7 @@ func run(ctx context.Context, s settings, w io.Writer) (err error) {
 	if s.limit < 0 || s.made < 0 {
 		return fmt.Errorf("limit is %d and made %d, allowed is 0 or more", s.limit, s.made)
 	}
-	var folder *models.Folder
-	if s.model == "" {
-		folder, err = base.Load()
-	} else {
-		folder, err = models.LoadDir(s.model)
-	}
+	folder, err := files.Model(s.model)
 	if err != nil {
 		return err
 	}
@@ -91,15 +84,11 @@ func run(ctx context.Context, s settings, w io.Writer) (err error) {
 	if _, err := fmt.Fprint(w, out); err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(out, "", "  ")
-	if err != nil {
+	if err := files.Write(s.out, out); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(s.out), 0o755); err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintf(w, "figures in %s\n", s.out)
-	return os.WriteFile(s.out, append(data, '\n'), 0o644)
+	_, err = fmt.Fprintf(w, "figures in %s\n", s.out)
+	return err
 }
 
 // observe shows everything to the model, group by group, the waste first.

@@ -12,7 +12,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -23,9 +22,8 @@ import (
 	"runtime"
 	"syscall"
 
+	"github.com/binside/binside/bench/files"
 	"github.com/binside/binside/datasets/taxonomy"
-	"github.com/binside/binside/models"
-	"github.com/binside/binside/models/base"
 	"github.com/binside/binside/models/ort"
 )
 
@@ -58,7 +56,7 @@ func run(ctx context.Context, s settings, w io.Writer) (err error) {
 	if s.photographs < 0 || s.deposits < 0 {
 		return fmt.Errorf("photographs is %d and deposits %d, allowed is 0 or more", s.photographs, s.deposits)
 	}
-	folder, err := load(s.model)
+	folder, err := files.Model(s.model)
 	if err != nil {
 		return err
 	}
@@ -88,20 +86,9 @@ func run(ctx context.Context, s settings, w io.Writer) (err error) {
 		}
 		add("the demonstration's deposits", found)
 	}
-	data, err := json.MarshalIndent(out, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(s.out), 0o755); err != nil {
+	if err := files.Write(s.out, out); err != nil {
 		return err
 	}
 	say("figures in %s", s.out)
-	return os.WriteFile(s.out, append(data, '\n'), 0o644)
-}
-
-func load(dir string) (*models.Folder, error) {
-	if dir == "" {
-		return base.Load()
-	}
-	return models.LoadDir(dir)
+	return nil
 }
