@@ -2,6 +2,7 @@ package camera_test
 
 import (
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,6 +51,7 @@ func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (sim
 	})
 	require.ErrorIs(t, err, io.EOF)
 	events = append(events, d.Flush()...)
+	events = slices.DeleteFunc(events, func(e deposit.Event) bool { return e.Kind != deposit.Deposited })
 	var seen []simulate.Detection
 	for _, e := range events {
 		seen = append(seen, simulate.Detection{ID: e.ID, Bin: e.BinID, At: e.Decided})

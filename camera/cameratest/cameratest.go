@@ -66,6 +66,20 @@ func Missing(tb testing.TB, format string, args ...any) {
 	tb.Skipf(format, args...)
 }
 
+// Shared is the path of a file below the shared data of the one who works on
+// the project; a test that needs it is skipped where it is not, or fails where
+// CI_SHARED says that it must be there.
+func Shared(tb testing.TB, path string) string {
+	tb.Helper()
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("CI_SHARED") == "1" {
+			tb.Fatalf("CI_SHARED is set: %v", err)
+		}
+		tb.Skipf("needs the shared data: %v", err)
+	}
+	return path
+}
+
 // StartRTSP starts an RTSP camera; it stops with the test.
 func StartRTSP(tb testing.TB, o RTSP) *Camera {
 	tb.Helper()

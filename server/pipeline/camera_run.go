@@ -120,7 +120,7 @@ func (r *cameraRun) observe(frame camera.Frame) []deposit.Event {
 func (r *cameraRun) look(frame camera.Frame) {
 	var ids []string
 	for _, e := range r.observe(frame) {
-		if r.queue(e) {
+		if e.Kind == deposit.Deposited && r.queue(e) {
 			ids = append(ids, e.ID)
 		}
 	}

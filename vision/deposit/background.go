@@ -9,12 +9,13 @@ import (
 // background is what a raster looks like when nothing is there. Each cell has a
 // first colour and may have a second one: when a resting thing becomes
 // background, what it hides is kept, so that taking the thing away later shows
-// nothing new. Colours are kept in 1/256 levels, in the light they were learnt
+// nothing new, and is known for what it is. Colours are kept in 1/256 levels, in the light they were learnt
 // in or have followed since.
 type background struct {
 	first, second []int32 // 3 a cell
 	hasSecond     []bool
-	seconds       int // cells with a second colour
+	placed        []bool // what hides the second colour is a thing, not light
+	seconds       int    // cells with a second colour
 	// secondSeen counts, for each cell, how long the second colour has been
 	// the one that is seen.
 	secondSeen []time.Duration
@@ -28,7 +29,7 @@ type background struct {
 func newBackground(cells int) *background {
 	return &background{
 		first: make([]int32, 3*cells), second: make([]int32, 3*cells),
-		hasSecond: make([]bool, cells), secondSeen: make([]time.Duration, cells),
+		hasSecond: make([]bool, cells), placed: make([]bool, cells), secondSeen: make([]time.Duration, cells),
 	}
 }
 
@@ -136,8 +137,8 @@ func (b *background) adapt(now []byte, foreground []bool, hold bool, light *tabl
 }
 
 // absorb makes what the marked cells show background; what was there before
-// becomes their second colour.
-func (b *background) absorb(now []byte, cells []bool, light gain) {
+// becomes their second colour. placed says that it is a thing that they show.
+func (b *background) absorb(now []byte, cells []bool, light gain, placed bool) {
 	for i, in := range cells {
 		if !in {
 			continue
@@ -150,7 +151,24 @@ func (b *background) absorb(now []byte, cells []bool, light gain) {
 			b.hasSecond[i] = true
 			b.seconds++
 		}
-		b.secondSeen[i] = 0
+		b.placed[i], b.secondSeen[i] = placed, 0
+	}
+}
+
+// uncover makes what the marked cells show their only background: what was
+// there has been taken away, and would be something new if it came again.
+func (b *background) uncover(now []byte, cells []bool, light gain) {
+	for i, in := range cells {
+		if !in {
+			continue
+		}
+		for k := 3 * i; k < 3*i+3; k++ {
+			b.first[k] = unlit(now[k], light[k-3*i])
+		}
+		if b.hasSecond[i] {
+			b.hasSecond[i] = false
+			b.seconds--
+		}
 	}
 }
 
@@ -160,11 +178,13 @@ func unlit(v byte, g float64) int32 {
 }
 
 // restore makes the second colour of a cell its only one once it has been seen
-// for hold: what was absorbed is gone again.
-func (b *background) restore(now []byte, in []bool, light *table, limit int32, step, hold time.Duration) {
+// for hold: what was absorbed is gone again. Where that was a thing the cell is
+// marked in gone; it returns how many cells it marked.
+func (b *background) restore(now []byte, in []bool, light *table, limit int32, step, hold time.Duration, gone []bool) int {
 	if b.seconds == 0 {
-		return
+		return 0
 	}
+	marked := 0
 	for i, has := range b.hasSecond {
 		if !has || !in[i] {
 			continue
@@ -181,6 +201,11 @@ func (b *background) restore(now []byte, in []bool, light *table, limit int32, s
 			copy(b.first[k:k+3], b.second[k:k+3])
 			b.hasSecond[i] = false
 			b.seconds--
+			if b.placed[i] {
+				gone[i] = true
+				marked++
+			}
 		}
 	}
+	return marked
 }

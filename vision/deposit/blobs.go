@@ -66,6 +66,17 @@ func (s *shaper) clean(mask []bool) {
 	}
 }
 
+// join grows the mask by two cells on every side, so that the parts of one
+// thing, such as a clear bottle and its cap, touch.
+func (s *shaper) join(mask []bool) {
+	for range 2 {
+		s.count(mask)
+		for i := range mask {
+			mask[i] = s.in[i] && s.sums[i] > 0
+		}
+	}
+}
+
 // neighbours is the number of cells of the region in the 3×3 around a cell.
 func (s *shaper) neighbours(x, y int) int {
 	n := 0

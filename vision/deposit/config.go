@@ -23,7 +23,8 @@ type Config struct {
 	// MinItem and MaxItem bound an item's area as a share of the region.
 	MinItem, MaxItem float64
 	// MinThreshold is the smallest difference from the background, in levels
-	// of 255, that counts; sensor noise raises it.
+	// of 255, that counts; sensor noise raises it. At less than 16 a camera that
+	// corrects its own light, or a soft shadow, makes things of nothing.
 	MinThreshold float64
 
 	// LearnTime is how long the background is watched before the first event
@@ -45,9 +46,11 @@ type Config struct {
 
 	// LeaveAfter is how long a region must be clear until it is armed again.
 	LeaveAfter time.Duration
-	// AbsorbAfter is how long a thing rests after its event until it becomes
-	// background.
-	AbsorbAfter time.Duration
+	// Rest is how long a thing that lies wholly inside the region rests after
+	// its event until it becomes background; AbsorbAfter is the same for one
+	// that reaches over the edge. What happens to it afterwards is an event of
+	// its own.
+	Rest, AbsorbAfter time.Duration
 	// StuckAfter is how long a region may see motion without rest until its
 	// background is learnt again.
 	StuckAfter time.Duration
@@ -78,7 +81,7 @@ func DefaultConfig() Config {
 		MaxCells:       112,
 		MinItem:        0.006,
 		MaxItem:        0.65,
-		MinThreshold:   11,
+		MinThreshold:   18,
 		LearnTime:      time.Second,
 		LearnFrames:    5,
 		Settle:         400 * time.Millisecond,
@@ -87,6 +90,7 @@ func DefaultConfig() Config {
 		StillShare:     0.12,
 		HeldContact:    0.35,
 		LeaveAfter:     300 * time.Millisecond,
+		Rest:           1500 * time.Millisecond,
 		AbsorbAfter:    20 * time.Second,
 		StuckAfter:     time.Minute,
 		Pile:           true,
@@ -133,7 +137,7 @@ func (c Config) validateTimes() error {
 		value time.Duration
 	}{
 		{"LearnTime", c.LearnTime}, {"Settle", c.Settle}, {"Held", c.Held}, {"Large", c.Large},
-		{"LeaveAfter", c.LeaveAfter}, {"AbsorbAfter", c.AbsorbAfter}, {"StuckAfter", c.StuckAfter},
+		{"LeaveAfter", c.LeaveAfter}, {"Rest", c.Rest}, {"AbsorbAfter", c.AbsorbAfter}, {"StuckAfter", c.StuckAfter},
 		{"BackgroundTime", c.BackgroundTime}, {"ViewTime", c.ViewTime}, {"MaxGap", c.MaxGap},
 	} {
 		if d.value <= 0 {
@@ -142,6 +146,9 @@ func (c Config) validateTimes() error {
 	}
 	if c.Held < c.Settle || c.Large < c.Held {
 		return fmt.Errorf("deposit: Settle %s, Held %s and Large %s must not decrease", c.Settle, c.Held, c.Large)
+	}
+	if c.Rest < c.Settle || c.AbsorbAfter < c.Rest {
+		return fmt.Errorf("deposit: Settle %s, Rest %s and AbsorbAfter %s must not decrease", c.Settle, c.Rest, c.AbsorbAfter)
 	}
 	return nil
 }

@@ -51,8 +51,8 @@ func New(cfg Config, regions []Region) (*Detector, error) {
 	return d, nil
 }
 
-// Observe takes the next frame and returns the deposits that became certain
-// with it, in the order of the regions. It keeps nothing of the frame's image
+// Observe takes the next frame and returns the events that became certain with
+// it, in the order of the regions. It keeps nothing of the frame's image
 // but reduced copies and the crops of what may become a shot.
 func (d *Detector) Observe(f Frame) []Event {
 	if d.closed {
@@ -85,9 +85,7 @@ func (d *Detector) Observe(f Frame) []Event {
 	}
 	var events []Event
 	for _, r := range d.regions {
-		if e := r.observe(f, step, light); e != nil {
-			events = append(events, *e)
-		}
+		events = append(events, r.observe(f, step, light)...)
 	}
 	d.mu.Lock()
 	d.stats.Frames++
@@ -105,9 +103,7 @@ func (d *Detector) Flush() []Event {
 	}
 	var events []Event
 	for _, r := range d.regions {
-		if e := r.flush(); e != nil {
-			events = append(events, *e)
-		}
+		events = append(events, r.flush()...)
 	}
 	d.publish()
 	return events
@@ -151,7 +147,7 @@ func (d *Detector) publish() {
 	if d.view != nil {
 		s.Gain = d.view.light[1]
 	}
-	s.Events, s.Passed, s.Ghosts, s.Absorbed = 0, 0, 0, 0
+	s.Events, s.Removed, s.Passed, s.Ghosts, s.Absorbed = 0, 0, 0, 0, 0
 	if len(s.Regions) != len(d.regions) {
 		s.Regions = make([]RegionStats, len(d.regions))
 	}
@@ -162,6 +158,7 @@ func (d *Detector) publish() {
 			s.Regions[i].Foreground = float64(r.seen.area) / float64(r.shape.inside)
 		}
 		s.Events += r.events
+		s.Removed += r.removed
 		s.Passed += r.passed
 		s.Ghosts += r.ghosts
 		s.Absorbed += r.absorbed

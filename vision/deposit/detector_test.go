@@ -156,8 +156,10 @@ func TestRestingThingBecomesBackground(t *testing.T) {
 	s.show(2*time.Second, apple(), second)
 	require.Len(t, s.events, 2)
 	s.show(25*time.Second, apple(), second)
-	s.show(5 * time.Second) // the bin is emptied: nothing new
+	s.show(5 * time.Second) // the bin is emptied: two things are taken out, nothing is put in
 	require.Len(t, s.events, 2)
+	require.Len(t, s.removed, 2)
+	require.Less(t, s.at.Sub(s.removed[1].Start), 5500*time.Millisecond)
 	s.show(2*time.Second, apple()) // the same thing again is new
 	require.Len(t, s.events, 3)
 }
@@ -188,12 +190,39 @@ func TestThingThatIsMovedIsOneEvent(t *testing.T) {
 	require.Len(t, s.events, 1)
 }
 
-func TestThingPresentAtTheStartThatLeavesIsNoEvent(t *testing.T) {
+func TestThingPresentAtTheStartIsTakenAndPutBack(t *testing.T) {
 	s := newScene(t)
-	s.show(2*time.Second, apple())
-	s.show(4 * time.Second)
+	for round := range 3 {
+		s.show(4*time.Second, apple())
+		s.show(4 * time.Second)
+		require.Len(t, s.events, round, "it was there from the start")
+		require.Len(t, s.removed, round+1)
+		require.Empty(t, s.removed[round].Shots)
+	}
+	require.EqualValues(t, 3, s.d.Stats().Removed)
+}
+
+func TestTwoThingsTakenAtOnceAreTwoRemovals(t *testing.T) {
+	s := newScene(t)
+	second := patch{box: image.Rect(220, 180, 260, 240), colour: green}
+	s.show(3*time.Second, apple(), second)
+	s.show(3 * time.Second)
 	require.Empty(t, s.events)
-	require.EqualValues(t, 1, s.d.Stats().Ghosts)
+	require.Len(t, s.removed, 2)
+}
+
+// A hand that rests on a thing before it takes it looks like one that brings
+// something: the removal says that it was not.
+func TestHandThatTakesSomethingHasBroughtNothing(t *testing.T) {
+	s := newScene(t)
+	s.show(3*time.Second, apple())
+	hand := patch{box: image.Rect(apple().box.Min.X, 0, apple().box.Min.X+40, apple().box.Min.Y+20), colour: [3]float64{210, 150, 120}}
+	s.show(1600*time.Millisecond, apple(), hand)
+	require.Len(t, s.events, 1, "whether it brings something cannot be known yet")
+	s.show(3 * time.Second)
+	require.Len(t, s.events, 1)
+	require.Len(t, s.removed, 1)
+	require.Equal(t, s.events[0].ID, s.removed[0].Denies)
 }
 
 func TestLight(t *testing.T) {

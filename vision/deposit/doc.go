@@ -1,6 +1,7 @@
 // Package deposit finds deposits in a camera's frames: something enters a
 // bin's region, settles there, and leaves or stays. One such event becomes one
-// Event with the one to three best pictures of it.
+// Event with the one to three best pictures of it. Taking something out that
+// lay there is an Event too, without pictures.
 //
 // How it works. Every region is reduced to a small raster of cells and compared
 // with a background model that follows slow light by adaptation and quick light

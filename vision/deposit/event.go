@@ -21,16 +21,31 @@ type Frame struct {
 	Image *vision.Image
 }
 
-// Event is one deposit: something entered the region and settled.
+// Kind is what happened in a region.
+type Kind string
+
+// The kinds of events.
+const (
+	Deposited Kind = "deposited" // something entered and settled
+	Removed   Kind = "removed"   // something that lay there was taken away
+)
+
+// Event is one thing that was put into a region or taken out of it.
 type Event struct {
 	// ID is a UUIDv7 whose time is Start, in milliseconds.
 	ID    string
+	Kind  Kind
 	BinID string
-	// Start is the time of the first frame that showed the thing, Decided that
-	// of the frame with which the event was certain.
+	// Start is the time of the first frame that showed the thing, or the hand
+	// that took it; Decided that of the frame with which the event was certain.
 	Start, Decided time.Time
-	// Shots has the best pictures, best first; there is at least one.
+	// Shots has the best pictures of a deposit, best first, at least one; a
+	// removal has none.
 	Shots []Shot
+	// Denies names, for a removal, the deposit that this region reported
+	// before of the same visit: what reached into the region and was taken for
+	// a thing was the hand that took one. Empty otherwise.
+	Denies string
 }
 
 // Shot is one picture of a deposit.

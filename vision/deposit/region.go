@@ -12,8 +12,12 @@ import (
 const adaptEvery = 90 * time.Millisecond
 
 // restoreAfter is how long what an absorbed thing hid must be seen again until
-// the thing is forgotten.
-const restoreAfter = 2 * time.Second
+// the thing is forgotten. Its cells reach that at slightly different frames: it
+// is gone when none has done so for restoreQuiet.
+const (
+	restoreAfter = time.Second
+	restoreQuiet = 300 * time.Millisecond
+)
 
 // region is one bin's state machine.
 type region struct {
@@ -36,6 +40,9 @@ type region struct {
 
 	phase      Phase
 	since      time.Time // when the phase began
+	visit      time.Time // when the region was last idle
+	reported   string    // the visit's deposit, until it has settled
+	calm       bool      // in Waiting: the hand has left the thing
 	absent     time.Time // since when nothing has been there; zero while something is
 	anchor     anchor
 	candidates []candidate
@@ -43,7 +50,10 @@ type region struct {
 	fresh      []bool // scratch: cells of a second thing
 	second     thing
 
-	events, passed, ghosts, absorbed, relearned uint64
+	taken               []bool // cells of an absorbed thing that was taken away
+	goneSince, goneLast time.Time
+
+	events, removed, passed, ghosts, absorbed, relearned uint64
 }
 
 // anchor is the picture since which the scene has held still.
@@ -73,7 +83,8 @@ func (g *region) resize(size image.Point) {
 	g.shape = newShaper(g.raster.w, g.raster.h, g.raster.inside(g.polygon, size.X, size.Y))
 	g.bg = newBackground(n)
 	g.now, g.prev, g.hasPrev = make([]byte, 3*n), make([]byte, 3*n), false
-	g.fg, g.fresh = make([]bool, n), make([]bool, n)
+	g.fg, g.fresh, g.taken = make([]bool, n), make([]bool, n), make([]bool, n)
+	g.goneSince = time.Time{}
 	g.seen, g.second = thing{mask: make([]bool, n)}, thing{mask: make([]bool, n)}
 	g.anchor, g.rest = newAnchor(n), newAnchor(n)
 	g.enter(Learning, time.Time{})
@@ -81,7 +92,7 @@ func (g *region) resize(size image.Point) {
 
 func (g *region) release() {
 	*g = region{cfg: g.cfg, id: g.id, polygon: g.polygon, phase: Idle,
-		events: g.events, passed: g.passed, ghosts: g.ghosts, absorbed: g.absorbed, relearned: g.relearned}
+		events: g.events, removed: g.removed, passed: g.passed, ghosts: g.ghosts, absorbed: g.absorbed, relearned: g.relearned}
 }
 
 // interrupt forgets what only neighbouring frames can tell.
@@ -99,17 +110,19 @@ func (g *region) relearn() {
 	g.relearned++
 	g.bg.relearn()
 	g.seen.area = 0
+	clear(g.taken)
+	g.goneSince = time.Time{}
 	g.enter(Learning, time.Time{})
 }
 
 func (g *region) enter(p Phase, at time.Time) {
 	g.phase, g.since, g.absent = p, at, time.Time{}
-	g.anchor.set, g.rest.set = false, false
+	g.anchor.set, g.rest.set, g.calm = false, false, false
 	g.candidates = nil
 }
 
-// observe takes the next frame and returns the event that became certain.
-func (g *region) observe(f Frame, step time.Duration, light gain) *Event {
+// observe takes the next frame and returns the events that became certain.
+func (g *region) observe(f Frame, step time.Duration, light gain) []Event {
 	g.raster.sample(f.Image, g.now)
 	g.light = light
 	defer func() {
@@ -123,34 +136,40 @@ func (g *region) observe(f Frame, step time.Duration, light gain) *Event {
 		}
 		return nil
 	}
-	g.segment(step)
+	events := g.segment(f, step)
 	g.measureNoise()
-	var e *Event
 	switch g.phase {
 	case Learning: // has returned above
 	case Idle:
 		if g.present() {
 			g.enter(Moving, f.Time)
+			g.visit, g.reported = f.Time, ""
 			g.moving(f)
 		}
 	case Moving:
-		e = g.moving(f)
+		events = append(events, g.moving(f)...)
 	case Waiting:
-		e = g.waiting(f)
+		events = append(events, g.waiting(f)...)
 	}
 	g.follow(step)
-	return e
+	return events
 }
 
-// segment finds what differs from the background.
-func (g *region) segment(step time.Duration) {
+// segment finds what differs from the background, and what has gone from it.
+func (g *region) segment(f Frame, step time.Duration) []Event {
 	g.table.set(g.light)
 	limit := max(g.cfg.MinThreshold, 4.5*g.noise)
 	g.limit = int32(min(limit, 45)*max(1, g.light[1]) + 0.5)
 	g.bg.compare(g.now, g.shape.in, &g.table, g.limit, g.fg)
 	g.shape.clean(g.fg)
 	g.seen = g.shape.gather(g.shape.find(g.fg, max(3, g.least()/3)), g.seen.mask)
-	g.bg.restore(g.now, g.shape.in, &g.table, g.limit, step, restoreAfter)
+	if g.bg.restore(g.now, g.shape.in, &g.table, g.limit, step, restoreAfter, g.taken) > 0 {
+		g.goneLast = f.Time
+		if g.goneSince.IsZero() {
+			g.goneSince = f.Time.Add(-restoreAfter)
+		}
+	}
+	return g.restored(f)
 }
 
 // least is the smallest thing in cells.
@@ -186,7 +205,7 @@ func (g *region) measureNoise() {
 }
 
 // moving waits for the thing to hold still or to leave.
-func (g *region) moving(f Frame) *Event {
+func (g *region) moving(f Frame) []Event {
 	if !g.present() {
 		if g.gone(f.Time) {
 			g.passed++
@@ -209,11 +228,8 @@ func (g *region) moving(f Frame) *Event {
 	if f.Time.Sub(g.anchor.at) < g.patience() {
 		return nil
 	}
-	if !g.hasContour(&g.seen, g.before) {
-		g.ghosts++
-		g.bg.absorb(g.now, g.fg, g.light)
-		g.enter(Idle, f.Time)
-		return nil
+	if g.contour(g.seen.mask, g.before) != appeared {
+		return g.settle(f)
 	}
 	return g.emit(f)
 }
@@ -221,19 +237,20 @@ func (g *region) moving(f Frame) *Event {
 // before is a sample of the background in the present light.
 func (g *region) before(k int) int32 { return int32(g.table[k%3][g.bg.first[k]>>8]) }
 
-// emit makes the event and disarms the region.
-func (g *region) emit(f Frame) *Event {
+// emit makes a deposit's event and disarms the region.
+func (g *region) emit(f Frame) []Event {
 	id, err := newID(g.since)
 	if err != nil {
 		// The system has no randomness; the thing is still there at the next
 		// frame.
 		return nil
 	}
-	e := &Event{ID: id, BinID: g.id, Start: g.since, Decided: f.Time, Shots: best(g.candidates, g.cfg.Shots)}
+	e := Event{ID: id, Kind: Deposited, BinID: g.id, Start: g.since, Decided: f.Time, Shots: best(g.candidates, g.cfg.Shots)}
 	g.events++
+	g.reported = id
 	g.enter(Waiting, f.Time)
 	g.rest.take(g.now, g.seen.mask, g.light, f.Time)
-	return e
+	return []Event{e}
 }
 
 // patience is how long the present thing must hold still.
@@ -270,7 +287,7 @@ func (g *region) follow(step time.Duration) {
 }
 
 // flush ends the stream.
-func (g *region) flush() *Event {
+func (g *region) flush() []Event {
 	if g.phase != Moving || len(g.candidates) == 0 || !g.anchor.set {
 		return nil
 	}
@@ -279,8 +296,7 @@ func (g *region) flush() *Event {
 		return nil
 	}
 	g.now, g.prev = g.prev, g.now // now is the last frame's again
-	if !g.hasContour(&g.seen, g.before) {
-		g.ghosts++
+	if g.contour(g.seen.mask, g.before) != appeared {
 		return nil
 	}
 	return g.emit(Frame{Seq: last.Seq, Time: last.Time})

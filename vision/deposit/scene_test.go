@@ -25,7 +25,9 @@ type scene struct {
 	seq    uint64
 	at     time.Time
 	every  time.Duration
-	events []Event
+	events []Event // deposits
+	// removed are the removals.
+	removed []Event
 }
 
 // patch is a flat or striped thing at a place.
@@ -145,7 +147,13 @@ func (s *scene) show(d time.Duration, things ...patch) {
 }
 
 func (s *scene) observe() {
-	s.events = append(s.events, s.d.Observe(s.frame())...)
+	for _, e := range s.d.Observe(s.frame()) {
+		if e.Kind == Removed {
+			s.removed = append(s.removed, e)
+		} else {
+			s.events = append(s.events, e)
+		}
+	}
 }
 
 // slide moves a patch evenly by the given offset; others stay.

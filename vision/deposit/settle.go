@@ -38,7 +38,7 @@ func matcher(a *anchor, now []byte, light gain, limit int32) func(i int) bool {
 }
 
 // waiting waits for the thing to leave, and looks for a second one.
-func (g *region) waiting(f Frame) *Event {
+func (g *region) waiting(f Frame) []Event {
 	if !g.present() {
 		if g.gone(f.Time) {
 			g.enter(Idle, f.Time)
@@ -49,17 +49,20 @@ func (g *region) waiting(f Frame) *Event {
 	if _, still := g.still(); !still {
 		g.candidates = nil
 		g.anchor.take(g.now, g.seen.mask, g.light, f.Time)
+		if g.calm {
+			g.visit, g.calm = f.Time, false // a new one
+		}
 		if f.Time.Sub(g.since) > g.cfg.AbsorbAfter+g.cfg.StuckAfter {
 			g.relearn()
 		}
 		return nil
 	}
 	age := f.Time.Sub(g.anchor.at)
-	if age >= g.cfg.AbsorbAfter {
-		g.absorbed++
-		g.bg.absorb(g.now, g.fg, g.light)
-		g.enter(Idle, f.Time)
-		return nil
+	if age >= g.cfg.AbsorbAfter || (age >= g.cfg.Rest && g.seen.whole && g.alone()) {
+		return g.settle(f)
+	}
+	if !g.calm && age >= g.cfg.Settle && g.seen.whole && g.alone() && g.contour(g.seen.mask, g.before) == appeared {
+		g.calm, g.reported = true, ""
 	}
 	if !g.cfg.Pile {
 		return nil
@@ -111,51 +114,17 @@ func (g *region) findSecond() bool {
 	}
 	var t table
 	t.set(g.light.over(g.rest.light))
-	return g.hasContour(&g.second, func(k int) int32 { return int32(t[k%3][g.rest.levels[k]]) })
+	return g.contour(g.second.mask, func(k int) int32 { return int32(t[k%3][g.rest.levels[k]]) }) == appeared
 }
 
-// hasContour tells a thing from a change of light and from the hole that a
-// thing leaves when it is taken away: a thing has an outline in the picture
-// that was not there before. Light, even an uneven one, changes a surface
-// smoothly: what it adds does not jump at the outline. before gives a sample of
-// the former picture in the present light.
-func (g *region) hasContour(t *thing, before func(k int) int32) bool {
-	var now, then, jump, n int64
-	w, h := g.shape.w, g.shape.h
-	step := func(i, j int) {
-		for c := range 3 {
-			is := int32(g.now[3*i+c]) - int32(g.now[3*j+c])
-			was := before(3*i+c) - before(3*j+c)
-			now += int64(abs(is))
-			then += int64(abs(was))
-			jump += int64(abs(is - was))
-		}
-		n += 3
-	}
-	for y := 1; y < h-1; y++ {
-		for x := 1; x < w-1; x++ {
-			i := y*w + x
-			if !t.mask[i] {
-				continue
-			}
-			for _, d := range [...]int{-1, 1, -w, w} {
-				// From one cell inside the outline to one outside.
-				out, in := i+d, i-d
-				if t.mask[out] || !g.shape.in[out] {
-					continue
-				}
-				if !t.mask[in] {
-					in = i
-				}
-				step(in, out)
-			}
+// alone reports whether the foreground is hardly more than the thing: no arm
+// beside it.
+func (g *region) alone() bool {
+	all := 0
+	for _, fg := range g.fg {
+		if fg {
+			all++
 		}
 	}
-	if n == 0 {
-		return false
-	}
-	if 10*then > 14*now {
-		return false // the outline was there and is gone
-	}
-	return 2*jump > int64(g.limit)*n
+	return 10*g.seen.area >= 8*all
 }

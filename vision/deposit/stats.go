@@ -23,8 +23,9 @@ type Stats struct {
 	Frames  uint64 // frames observed
 	Invalid uint64 // frames without a usable picture
 	Events  uint64 // deposits found
+	Removed uint64 // things that were taken away
 	Passed  uint64 // things that left without settling
-	Ghosts  uint64 // settled changes that were no thing: taken away, or light
+	Ghosts  uint64 // settled changes that were no thing: light
 	// Absorbed counts things that rested until they became background,
 	// Relearned backgrounds that were learnt anew (view moved, endless motion,
 	// other picture size).

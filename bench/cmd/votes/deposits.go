@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/binside/binside/camera"
@@ -91,5 +92,6 @@ func detect(ctx context.Context, source *simulate.Source) ([]deposit.Event, erro
 	if !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	return append(found, d.Flush()...), nil
+	found = append(found, d.Flush()...)
+	return slices.DeleteFunc(found, func(e deposit.Event) bool { return e.Kind != deposit.Deposited }), nil
 }

@@ -90,7 +90,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(
-		newServe(), newSimulate(), newClassify(), newEval(), newCalibrate(),
+		newServe(), newSimulate(), newClassify(), newDetect(), newEval(), newCalibrate(),
 		newToken(), newExport(), newRejudge(), newBackup(), newRestore(), newVersion(),
 	)
 	return root
