@@ -1,0 +1,16 @@
+// Package condition says whether a camera can be believed: frozen, black,
+// overexposed, night, blurred, dirty lens, moved, covered, wrong clock.
+//
+// It looks at a camera's frames about twice a second and compares them with
+// what the camera usually shows: how much detail each part of the picture has,
+// and where its edges lie. A fault counts when it has lasted, and is over when
+// the picture has been well for a while, so that somebody who walks past the
+// lens is no fault. The kinds are those that cameras themselves report by ONVIF
+// (Imaging Service Specification: ImageTooBlurry, ImageTooDark, ImageTooBright,
+// GlobalSceneChange), told apart further.
+//
+// The package has no goroutine and no clock of its own, keeps no picture but a
+// reduced grey one, and never says what a camera shows. It cannot know that a
+// camera was covered or out of focus already when it was first looked at, as
+// long as there is some detail in the picture.
+package condition
