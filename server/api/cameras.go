@@ -12,6 +12,7 @@ import (
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
+	"github.com/binside/binside/vision/condition"
 )
 
 // Camera is a camera as it is shown: without the credential that its URL may
@@ -37,6 +38,9 @@ type CameraState struct {
 	Frames      uint64     `json:"frames"`
 	Dropped     uint64     `json:"dropped"`
 	Error       string     `json:"error,omitempty"`
+
+	Condition      condition.Kind `json:"condition,omitempty" enum:"frozen,black,overexposed,night,blurred,dirty,moved,covered,clock" doc:"What keeps its pictures from being believed: nobody is told meanwhile. Absent where nothing does"`
+	ConditionSince *time.Time     `json:"condition_since,omitempty"`
 }
 
 // NewCamera is the body of POST /stations/{id}/cameras.
@@ -209,6 +213,10 @@ func (s *Server) viewCameras(cameras []station.Camera) []Camera {
 			v.State = CameraState{
 				Status: string(st.Status), Since: optional(st.Since), LastFrameAt: optional(st.LastFrameAt),
 				Frames: st.Frames, Dropped: st.Dropped, Error: st.Error,
+				Condition: st.Condition,
+			}
+			if st.Condition != condition.Good {
+				v.State.ConditionSince = optional(st.ConditionSince)
 			}
 		} else if !c.Enabled {
 			v.State.Status = "disabled"

@@ -9,6 +9,7 @@ import (
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/vision/condition"
 )
 
 // Explanation is what a record says of its own decision.
@@ -117,6 +118,9 @@ func categories(i *inspection.Inspection, tax *taxonomy.Taxonomy) []ExplainedCat
 // sentence is the bin, what was seen, and the rule that fired.
 func sentence(i *inspection.Inspection, bin string, tax *taxonomy.Taxonomy) taxonomy.Name {
 	rule, ok := rules[i.Reason]
+	if kind, of := inspection.OfCamera(i.Reason); of {
+		rule, ok = cameraRules[kind]
+	}
 	if !ok {
 		rule = taxonomy.Name{ZH: "规则:" + i.Reason + "。", EN: "Rule: " + i.Reason + "."}
 	}
@@ -184,6 +188,19 @@ var rules = map[string]taxonomy.Name{
 	verdict.ReasonTooDark:   {ZH: "图片太暗,看不清,不作判断。", EN: "The picture is too dark to judge."},
 	verdict.ReasonTooBright: {ZH: "图片过曝,看不清,不作判断。", EN: "The picture is too bright to judge."},
 	verdict.ReasonBlurred:   {ZH: "图片模糊,看不清,不作判断。", EN: "The picture is too blurred to judge."},
+}
+
+// cameraRules are the reasons of what a camera in bad condition showed.
+var cameraRules = map[condition.Kind]taxonomy.Name{
+	condition.Frozen:      {ZH: "摄像头画面卡住,不作判断,现场不提示。", EN: "The camera's picture was frozen: nothing is judged, nothing is said."},
+	condition.Black:       {ZH: "摄像头画面全黑,不作判断,现场不提示。", EN: "The camera's picture was black: nothing is judged, nothing is said."},
+	condition.Overexposed: {ZH: "摄像头画面过曝,不作判断,现场不提示。", EN: "The camera was blinded by light: nothing is judged, nothing is said."},
+	condition.Night:       {ZH: "光线太暗,摄像头看不清,不作判断,现场不提示。", EN: "It was too dark for the camera: nothing is judged, nothing is said."},
+	condition.Blurred:     {ZH: "摄像头画面模糊,不作判断,现场不提示。", EN: "The camera was out of focus: nothing is judged, nothing is said."},
+	condition.Dirty:       {ZH: "摄像头镜头脏了,不作判断,现场不提示。", EN: "The camera's lens was dirty: nothing is judged, nothing is said."},
+	condition.Moved:       {ZH: "摄像头被移动过,不作判断,现场不提示。", EN: "The camera had been moved: nothing is judged, nothing is said."},
+	condition.Covered:     {ZH: "摄像头被遮挡,不作判断,现场不提示。", EN: "The camera was covered: nothing is judged, nothing is said."},
+	condition.Clock:       {ZH: "摄像头时钟不准,不作判断,现场不提示。", EN: "The camera's clock was wrong: nothing is judged, nothing is said."},
 }
 
 func accepted(i *inspection.Inspection, tax *taxonomy.Taxonomy) (zh, en string) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/vision/condition"
 )
 
 // Source says how a deposit came in.
@@ -43,6 +44,9 @@ type Deposit struct {
 	ReceivedAt time.Time `cbor:"7,keyasint"`
 	// Images are 1 to 8, best first.
 	Images []Image `cbor:"8,keyasint"`
+	// Condition is what kept the camera from being believed when the deposit
+	// was found; empty where nothing did.
+	Condition condition.Kind `cbor:"9,keyasint,omitempty"`
 }
 
 // MaxImages is how many images a deposit may hold.

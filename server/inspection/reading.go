@@ -3,13 +3,28 @@ package inspection
 import (
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/binside/binside/models"
+	"github.com/binside/binside/vision/condition"
 )
 
 // ReasonBin is the reason of a check at a bin that accepts a category which
 // the taxonomy in force does not have; it stands beside verdict's own.
 const ReasonBin = "bin-outside-taxonomy"
+
+// reasonCamera begins the reason of what a camera in bad condition showed.
+const reasonCamera = "camera-"
+
+// ReasonCamera is the reason of an unreadable deposit whose camera could not be
+// believed: "camera-dirty".
+func ReasonCamera(kind condition.Kind) string { return reasonCamera + string(kind) }
+
+// OfCamera reports whether a reason is of that kind, and which.
+func OfCamera(reason string) (kind condition.Kind, ok bool) {
+	word, ok := strings.CutPrefix(reason, reasonCamera)
+	return condition.Kind(word), ok
+}
 
 // Reading is what the models and the picture's quality said of a deposit,
 // beside Inspection.Classes: with it a deposit can be judged again under

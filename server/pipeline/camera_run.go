@@ -23,6 +23,7 @@ type cameraRun struct {
 	feed     Feed              // nil where the camera could not be started
 	pushed   *pushFeed         // the feed of a camera of kind "push", else nil
 	detector *deposit.Detector // nil without regions
+	watch    *watch
 	log      *slog.Logger
 	failed   CameraState // what States says without a feed
 
@@ -61,6 +62,11 @@ func (r *cameraRun) open() error {
 		}
 		r.detector = detector
 	}
+	var err error
+	if r.watch, err = newWatch(r.owner.cfg.Condition, r.cam.Kind, r.log); err != nil {
+		r.closeDetector()
+		return fmt.Errorf("pipeline: camera watch: %w", err)
+	}
 	feed, err := r.owner.deps.Open(r.cam, r.log)
 	if err != nil {
 		r.closeDetector()
@@ -85,7 +91,9 @@ func (r *cameraRun) state() CameraState {
 	if r.feed == nil {
 		return r.failed
 	}
-	return r.feed.State()
+	s := r.feed.State()
+	s.Condition, s.ConditionSince = r.watch.state()
+	return s
 }
 
 // run feeds the detector until the camera is stopped.
@@ -119,6 +127,7 @@ func (r *cameraRun) observe(frame camera.Frame) []deposit.Event {
 // whoever pushed it.
 func (r *cameraRun) look(frame camera.Frame) {
 	var ids []string
+	r.watch.look(frame)
 	for _, e := range r.observe(frame) {
 		if e.Kind == deposit.Deposited && r.queue(e) {
 			ids = append(ids, e.ID)
@@ -148,7 +157,7 @@ func (r *cameraRun) queue(e deposit.Event) bool {
 func (r *cameraRun) deposit(e deposit.Event) (inspection.Deposit, []*vision.Image, error) {
 	d := inspection.Deposit{
 		ID: e.ID, StationID: r.cam.StationID, BinID: e.BinID, CameraID: r.cam.ID, Source: inspection.FromStream,
-		CapturedAt: e.Start.UTC().Truncate(time.Microsecond), ReceivedAt: now(),
+		CapturedAt: e.Start.UTC().Truncate(time.Microsecond), ReceivedAt: now(), Condition: r.watch.doubt(),
 	}
 	var images []*vision.Image
 	for _, s := range e.Shots[:min(len(e.Shots), inspection.MaxImages)] {

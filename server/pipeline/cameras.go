@@ -16,14 +16,17 @@ import (
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/vision/codec"
+	"github.com/binside/binside/vision/condition"
 	"github.com/binside/binside/vision/deposit"
 )
 
 // CamerasConfig says how cameras are run; zero values take the defaults.
 type CamerasConfig struct {
 	Limits codec.Limits // of pushed frames; default: codec's
-	// Detector tunes the detectors (default deposit.DefaultConfig).
-	Detector deposit.Config
+	// Detector tunes the detectors (default deposit.DefaultConfig), Condition
+	// what watches whether a camera can be believed (condition.DefaultConfig).
+	Detector  deposit.Config
+	Condition condition.Config
 	// MaxSide is the longest side, in pixels, of what is queued and stored
 	// (default 1600).
 	MaxSide int
@@ -66,6 +69,9 @@ type Cameras struct {
 func NewCameras(cfg CamerasConfig, deps CamerasDeps) *Cameras {
 	if cfg.Detector == (deposit.Config{}) {
 		cfg.Detector = deposit.DefaultConfig()
+	}
+	if cfg.Condition == (condition.Config{}) {
+		cfg.Condition = condition.DefaultConfig()
 	}
 	if cfg.MaxSide <= 0 {
 		cfg.MaxSide = 1600

@@ -16,6 +16,7 @@ import (
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
+	"github.com/binside/binside/vision/condition"
 )
 
 // corner is a bin's region that is no rectangle: the lower left half of the
@@ -24,7 +25,8 @@ var corner = vision.Polygon{{X: 0.05, Y: 0.1}, {X: 0.5, Y: 0.9}, {X: 0.05, Y: 0.
 
 func (l *line) newCameras(change ...func(*pipeline.CamerasConfig, *pipeline.CamerasDeps)) *pipeline.Cameras {
 	l.t.Helper()
-	cfg := pipeline.CamerasConfig{}
+	cfg := pipeline.CamerasConfig{Condition: condition.DefaultConfig()}
+	cfg.Condition.Skew = 100 * 365 * 24 * time.Hour // the films' clocks are their own
 	deps := pipeline.CamerasDeps{
 		Store: l.records, Queue: l.queue, Hub: l.hub, Prepared: l.prepared, Metrics: l.metrics,
 		Registerer: l.registry, Logger: l.log, Open: pipeline.OpenFeed,

@@ -9,6 +9,7 @@ import (
 	"github.com/binside/binside/camera/keeper"
 	"github.com/binside/binside/camera/push"
 	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/condition"
 )
 
 // CameraStatus is one word for how a camera does.
@@ -35,6 +36,9 @@ type CameraState struct {
 	Frames      uint64    // received since the camera was started here
 	Dropped     uint64    // received and never looked at, a newer one was there
 	Error       string    // why it does not stream; never holds a credential
+	// Condition is what keeps its pictures from being believed, since when.
+	Condition      condition.Kind
+	ConditionSince time.Time
 }
 
 // Feed is one camera's frames.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/binside/binside/vision/condition"
 )
 
 // Metrics are the line's figures, shared by its parts. No label names a
@@ -87,9 +89,10 @@ type frameCollector struct {
 }
 
 var (
-	descFrames = prometheus.NewDesc("binside_camera_frames_total", "Frames received from all cameras.", nil, nil)
-	descDrops  = prometheus.NewDesc("binside_camera_frames_dropped_total", "Frames received and never looked at.", nil, nil)
-	descState  = prometheus.NewDesc("binside_cameras", "Cameras that run, by status.", []string{"status"}, nil)
+	descFrames    = prometheus.NewDesc("binside_camera_frames_total", "Frames received from all cameras.", nil, nil)
+	descDrops     = prometheus.NewDesc("binside_camera_frames_dropped_total", "Frames received and never looked at.", nil, nil)
+	descCondition = prometheus.NewDesc("binside_cameras_not_believed", "Cameras whose pictures cannot be believed now, by condition.", []string{"condition"}, nil)
+	descState     = prometheus.NewDesc("binside_cameras", "Cameras that run, by status.", []string{"status"}, nil)
 )
 
 // retire keeps what a camera that was stopped has counted.
@@ -105,6 +108,7 @@ func (f *frameCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- descFrames
 	ch <- descDrops
 	ch <- descState
+	ch <- descCondition
 }
 
 // Collect implements prometheus.Collector.
@@ -114,11 +118,21 @@ func (f *frameCollector) Collect(ch chan<- prometheus.Metric) {
 	f.mu.Lock()
 	frames, dropped := f.frames, f.dropped
 	f.mu.Unlock()
+	doubted := make(map[condition.Kind]int)
+	for _, kind := range condition.Kinds() {
+		doubted[kind] = 0
+	}
 	count := map[CameraStatus]int{StatusConnecting: 0, StatusStreaming: 0, StatusFailed: 0, StatusEnded: 0}
 	for _, s := range f.cameras.States() {
 		frames += s.Frames
 		dropped += s.Dropped
 		count[s.Status]++
+		if s.Condition != condition.Good {
+			doubted[s.Condition]++
+		}
+	}
+	for kind, n := range doubted {
+		ch <- prometheus.MustNewConstMetric(descCondition, prometheus.GaugeValue, float64(n), string(kind))
 	}
 	ch <- prometheus.MustNewConstMetric(descFrames, prometheus.CounterValue, float64(frames))
 	ch <- prometheus.MustNewConstMetric(descDrops, prometheus.CounterValue, float64(dropped))

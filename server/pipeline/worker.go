@@ -19,6 +19,7 @@ import (
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
+	"github.com/binside/binside/vision/condition"
 )
 
 // WorkerConfig says how deposits are judged and what is kept of them; zero
@@ -219,6 +220,9 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 		verdict.Quality{Sharpness: best.Sharpness, Exposure: best.Exposure})
 	if !fits && decision.Verdict == verdict.Check {
 		decision.Reason = inspection.ReasonBin
+	}
+	if d.Condition != condition.Good {
+		decision.Verdict, decision.Reason = verdict.Unreadable, inspection.ReasonCamera(d.Condition)
 	}
 	end()
 	tax := w.policy.Taxonomy()

@@ -43,6 +43,9 @@ type State struct {
 	// Since is when it began, by the frames' arrival; zero before the first
 	// frame.
 	Since time.Time
+	// Latest is what the last frame looked like: a fault that has not lasted
+	// long enough to count, or somebody before the lens.
+	Latest Kind
 	// Known says that the monitor has learnt what the camera usually shows:
 	// until then it finds no blurred, dirty, moved or partly covered lens.
 	Known bool
@@ -134,6 +137,7 @@ func (m *Monitor) Observe(f Frame) (State, bool) {
 		m.state.Since = f.Arrived
 	}
 	kind := m.judge(f)
+	m.state.Latest = kind
 	m.votes = append(m.votes, vote{f.Arrived, kind})
 	for len(m.votes) > 0 && f.Arrived.Sub(m.votes[0].at) > m.cfg.Lasting+m.cfg.Every {
 		m.votes = m.votes[1:]
@@ -166,7 +170,7 @@ func (m *Monitor) decide(at time.Time) (State, bool) {
 	if latest == m.state.Kind || !m.lasting(latest, at) {
 		return m.state, false
 	}
-	m.state = State{Kind: latest, Since: at, Known: m.usual.ready}
+	m.state = State{Kind: latest, Since: at, Latest: latest, Known: m.usual.ready}
 	return m.state, true
 }
 

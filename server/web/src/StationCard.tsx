@@ -21,6 +21,7 @@ export function StationCard({ overview, byBin, onOpen }: {
         <span className="quiet">{station.region_path.split("/").filter(Boolean).join(" › ")}</span>
         {cameras.map((c) => <CameraState key={c.id} camera={c} />)}
       </header>
+      <NotTelling cameras={cameras} zone={station.time_zone} />
       <div className="today">
         <span>{t("today")} <b>{today.total}</b> {t("deposits")}, <b>{today.unreviewed}</b> {t("toReview")}</span>
         <span className="share" role="img" aria-label={verdicts.map((v) => `${t(`verdict_${v}` as Word)} ${today.verdicts[v]}`).join(", ")}>
@@ -55,13 +56,21 @@ function BinColumn({ bin, zone, deposits, onOpen }: { bin: Bin; zone: string; de
   );
 }
 
+function NotTelling({ cameras, zone }: { cameras: Camera[]; zone: string }) {
+  const { t, list, time } = useI18n();
+  const doubted = cameras.filter((c) => c.state.condition);
+  if (doubted.length === 0) return null;
+  const what = doubted.map((c) => `${c.name} ${t(`condition_${c.state.condition}` as Word)}${c.state.condition_since ? ` (${time(c.state.condition_since, zone)})` : ""}`);
+  return <p className="warning" role="status" data-testid="not-telling">{t("notTelling").replace("{what}", list(what))}</p>;
+}
+
 function CameraState({ camera }: { camera: Camera }) {
   const { t } = useI18n();
   const s = camera.state;
-  const fine = s.status === "streaming";
+  const fine = s.status === "streaming" && !s.condition;
   return (
     <span className={fine ? "camera on" : "camera"} title={s.error ?? ""}>
-      {t("camera")} {camera.name}: {t(`camera_${s.status}` as Word)}{s.dropped > 0 ? ` (−${s.dropped}/${s.frames})` : ""}
+      {t("camera")} {camera.name}: {s.condition && s.status === "streaming" ? t(`condition_${s.condition}` as Word) : t(`camera_${s.status}` as Word)}{s.dropped > 0 ? ` (−${s.dropped}/${s.frames})` : ""}
     </span>
   );
 }

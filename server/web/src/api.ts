@@ -184,7 +184,7 @@ export interface Camera {
   name: string;
   kind: string;
   enabled: boolean;
-  state: { status: string; frames: number; dropped: number; error?: string; last_frame_at?: string };
+  state: { status: string; frames: number; dropped: number; error?: string; last_frame_at?: string; condition?: string; condition_since?: string };
 }
 
 export interface Station {
