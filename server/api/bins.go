@@ -200,4 +200,6 @@ func (s *Server) checkBin(b station.Bin) error {
 	return nil
 }
 
+func isConflict(err error) bool { return errors.Is(err, store.ErrConflict) }
+
 func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }

@@ -44,6 +44,7 @@ type Store interface {
 	CountInspections(ctx context.Context, f store.CountFilter) ([]store.Count, error)
 	SaveReview(ctx context.Context, id string, r inspection.Review, samples ...datasets.Sample) (*inspection.Inspection, error)
 	LastSeq(ctx context.Context) (int64, error)
+	OpenPrompts(ctx context.Context, stationID string) ([]*inspection.Inspection, error)
 
 	SaveSample(ctx context.Context, s *datasets.Sample) (created bool, err error)
 	GetSample(ctx context.Context, id string) (datasets.Sample, error)
@@ -72,6 +73,12 @@ type Cameras interface {
 // Hub tells of stored inspections; see notify.Hub.
 type Hub interface {
 	Subscribe(ctx context.Context, keep func(*inspection.Inspection) bool) (*notify.Subscription, error)
+}
+
+// Prompts ends prompts; see correction.Service.
+type Prompts interface {
+	Correct(ctx context.Context, id string) (*inspection.Inspection, error)
+	Appeal(ctx context.Context, id string) (*inspection.Inspection, error)
 }
 
 // Explainer makes heat maps; see explanation.Service.
@@ -106,11 +113,15 @@ const (
 // Deps are the parts that the API stands on. All are needed unless said
 // otherwise; the API closes none of them.
 type Deps struct {
-	Store    Store
-	Objects  Objects
-	Intake   Intake
-	Cameras  Cameras
-	Hub      Hub
+	Store   Store
+	Objects Objects
+	Intake  Intake
+	Cameras Cameras
+	Hub     Hub
+	// Changes tells of inspections that were reviewed or corrected.
+	Changes *notify.Changes
+	// Prompts ends the bin side's prompts; nil where nobody is told.
+	Prompts  Prompts
 	Auth     *auth.Service
 	Taxonomy *taxonomy.Taxonomy
 	// Policy is what verdicts follow, by the same taxonomy; Thresholds are for

@@ -45,6 +45,7 @@ var (
 	kindCrossSite    = kind{slug: "cross-site", title: "The request does not come from this service's page", status: http.StatusForbidden}
 	kindAttempts     = kind{slug: "too-many-attempts", title: "Too many failed attempts", status: http.StatusTooManyRequests}
 	kindNotFound     = kind{slug: "not-found", title: "Not found", status: http.StatusNotFound}
+	kindPromptOver   = kind{slug: "prompt-over", title: "The prompt is over", status: http.StatusConflict}
 	kindGone         = kind{slug: "gone", title: "No longer kept", status: http.StatusGone}
 	kindLinkRefused  = kind{slug: "link-refused", title: "The one-time link is unknown, used or too old", status: http.StatusUnauthorized}
 	kindType         = kind{slug: "unsupported-type", title: "Unsupported content type", status: http.StatusUnsupportedMediaType}

@@ -1,12 +1,7 @@
 package api
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -28,7 +23,7 @@ func (s *Server) registerEvents() {
 	s.handlePlain(route{
 		method: http.MethodGet, path: base + "/events", id: "events", tag: "inspections", action: auth.Look,
 		summary: "Live stream of inspections",
-		about: "Server-sent events. `inspection` carries an Inspection and its seq as id; `review` carries an Inspection that was reviewed; " +
+		about: "Server-sent events. `inspection` carries an Inspection and its seq as id; `review` carries an Inspection that was reviewed, or whose prompt was opened or has ended; " +
 			"`resync` carries a Resync: the reader was too slow, or asked for more than is replayed, and should load its lists anew. " +
 			"Comments are signs of life.",
 	}, func(op *huma.Operation) {
@@ -62,56 +57,27 @@ func (s *Server) serveEvents(c *fiber.Ctx) error {
 		cancel()
 		return err
 	}
-	reviews, leave := s.reviews.subscribe()
-	st := &stream{
-		server: s, sub: sub, reviews: reviews, station: station, after: after,
-		principal: principalOf(c.UserContext()), cookie: c.Cookies(sessionCookie), token: c.Get(fiber.HeaderAuthorization),
-		conn: c.Context().Conn(), // lives as long as the answer is being written
-	}
-	c.Set(fiber.HeaderContentType, "text/event-stream")
-	c.Set(fiber.HeaderCacheControl, "no-store, no-transform")
-	c.Set("X-Accel-Buffering", "no")
-	s.streams.Add(1)
-	s.metrics.streams.Inc()
-	// The writer runs after this handler: it must not touch the context c.
-	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
-		defer s.streams.Done()
-		defer s.metrics.streams.Dec()
+	reviews, leave := s.Changes.Subscribe()
+	return s.stream(c, ctx, cancel, func(ctx context.Context, out *sse) error {
 		defer leave()
 		defer sub.Close()
-		defer cancel()
-		st.w = w
-		if err := st.run(ctx); err != nil {
-			s.Log.Debug("live stream ended", "err", err)
-		}
+		return (&stream{sse: out, sub: sub, reviews: reviews, station: station, after: after}).run(ctx)
 	})
-	return nil
 }
 
-// stream writes one reader's events. An error means that the reader is gone or
-// takes nothing any more.
+// stream writes one reader's events.
 type stream struct {
-	server  *Server
+	*sse
 	sub     *notify.Subscription
 	reviews <-chan *inspection.Inspection
 	station string
 	after   int64
-	// The credential is checked again with every heartbeat, so that a revoked
-	// one loses its stream too.
-	principal     *auth.Principal
-	cookie, token string
-
-	conn net.Conn
-	w    *bufio.Writer
 	// replayed are the inspections that were sent from the store and may come
 	// from the hub once more.
 	replayed map[string]bool
 }
 
 func (st *stream) run(ctx context.Context) error {
-	if _, err := st.w.WriteString("retry: 2000\n\n"); err != nil {
-		return err
-	}
 	if err := st.replay(ctx); err != nil {
 		return err
 	}
@@ -133,9 +99,7 @@ func (st *stream) run(ctx context.Context) error {
 		case i := <-st.reviews:
 			err = st.review(i)
 		case <-beat.C:
-			if err = st.stillAllowed(ctx); err == nil {
-				_, err = st.w.WriteString(": hb\n\n")
-			}
+			err = st.sse.beat(ctx)
 		}
 		if err == nil {
 			err = st.flush()
@@ -205,41 +169,4 @@ func (st *stream) review(i *inspection.Inspection) error {
 		return nil
 	}
 	return st.send("review", "", st.server.view(i))
-}
-
-// stillAllowed checks the credential anew.
-func (st *stream) stillAllowed(ctx context.Context) error {
-	var err error
-	if st.principal.Kind == auth.BySession {
-		_, _, err = st.server.Auth.CheckSession(ctx, st.cookie)
-	} else {
-		_, err = st.server.Auth.CheckToken(ctx, bearer(st.token))
-	}
-	if errors.Is(err, auth.ErrRefused) {
-		return err
-	}
-	return nil // the store may be away for a moment; that is no revocation
-}
-
-// send writes one event. JSON holds no line breaks, so one data line is
-// enough.
-func (st *stream) send(event, id string, v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	if id != "" {
-		id = "id: " + id + "\n"
-	}
-	_, err = fmt.Fprintf(st.w, "event: %s\n%sdata: %s\n\n", event, id, data)
-	return err
-}
-
-// flush hands the written bytes to the connection, which must take them within
-// its time; an error is a disconnect.
-func (st *stream) flush() error {
-	if err := st.conn.SetWriteDeadline(time.Now().Add(st.server.cfg.StreamWriteTimeout)); err != nil {
-		return err
-	}
-	return st.w.Flush()
 }

@@ -24,8 +24,14 @@ type event struct{ name, id, data, comment string }
 // or the server closes it; the channel is closed then.
 func (f *fixture) events(token, query, lastID string) <-chan event {
 	f.Helper()
+	return f.streamOf(token, "/api/v1/events"+query, lastID)
+}
+
+// streamOf is the same for any stream.
+func (f *fixture) streamOf(token, path, lastID string) <-chan event {
+	f.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+"/api/v1/events"+query, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+path, nil)
 	require.NoError(f, err)
 	req.Header.Set("Authorization", "Bearer "+token)
 	if lastID != "" {

@@ -35,6 +35,7 @@ import (
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/correction"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
@@ -80,6 +81,8 @@ type options struct {
 	buffer int // the hub's, for one reader
 	demo   api.Demonstration
 	noPage bool
+	// prompts tells the bin side of every misdeposit.
+	prompts correction.Config
 }
 
 func start(tb testing.TB, o options) *fixture {
@@ -118,7 +121,12 @@ func start(tb testing.TB, o options) *fixture {
 		Taxonomy: taxonomy.Default(), Card: models.Card{Version: "test-1", Classes: []string{"battery"}}, Demonstration: o.demo,
 		Policy: policy, Thresholds: verdict.DefaultThresholds(),
 		Components: func(context.Context) map[string]api.Readiness { return *f.status.Load() },
-		SigningKey: bytes.Repeat([]byte{1}, 32), Log: log, Registerer: reg, Gatherer: reg,
+		SigningKey: bytes.Repeat([]byte{1}, 32), Log: log, Registerer: reg, Gatherer: reg, Changes: notify.NewChanges(),
+	}
+	if o.prompts.Window > 0 {
+		prompts := correction.New(o.prompts, correction.Deps{Store: f.store, Hub: f.hub, Changed: deps.Changes.Publish, Logger: log})
+		require.NoError(tb, prompts.Start(ctx))
+		deps.Prompts = prompts
 	}
 	if !o.noPage {
 		deps.Page = f.page
@@ -127,6 +135,9 @@ func start(tb testing.TB, o options) *fixture {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(f.Context()), 20*time.Second)
 		defer cancel()
 		f.cameras.Close(ctx)
+		if prompts, ok := deps.Prompts.(*correction.Service); ok {
+			prompts.Close()
+		}
 		f.hub.Close()
 		require.NoError(tb, f.store.Close())
 	})

@@ -8,6 +8,7 @@ type metrics struct {
 	refusals *prometheus.CounterVec
 	streams  prometheus.Gauge
 	panics   prometheus.Counter
+	prompt   *prometheus.HistogramVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -22,11 +23,15 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "binside_http_refusals_total", Help: "Requests refused for their credential, by reason."}, []string{"reason"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "binside_http_streams", Help: "Live streams that are open."}),
+		prompt: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "binside_prompt_seconds", Help: "Time from the frame that settled a misdeposit to the screen: decide, publish, show, and the whole.",
+			Buckets: []float64{.025, .05, .1, .15, .2, .3, .4, .5, .75, 1, 1.5, 2, 3, 5, 10},
+		}, []string{"step"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "binside_http_panics_total", Help: "Panics in requests."}),
 	}
 	if r != nil {
-		r.MustRegister(m.requests, m.seconds, m.refusals, m.streams, m.panics)
+		r.MustRegister(m.requests, m.seconds, m.refusals, m.streams, m.panics, m.prompt)
 	}
 	return m
 }

@@ -50,7 +50,7 @@ func (s *Server) review(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	s.reviews.publish(stored)
+	s.Changes.Publish(stored)
 	return &inspectionOut{s.view(stored)}, nil
 }
 

@@ -177,6 +177,7 @@ func (s *Server) register() {
 	s.registerInspections()
 	s.registerExplanation()
 	s.registerEvents()
+	s.registerScreen()
 	s.registerSamples()
 	s.registerReference()
 	s.registerTokens()

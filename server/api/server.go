@@ -26,7 +26,6 @@ type Server struct {
 	limiter *auth.Limiter
 	signer  *auth.Signer
 	metrics *metrics
-	reviews *fanout
 	routes  routes
 	page    page
 
@@ -56,10 +55,10 @@ func New(deps Deps, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if deps.Components == nil || deps.Taxonomy == nil || deps.Log == nil || deps.Auth == nil {
-		return nil, errors.New("api: Components, Taxonomy, Auth and Log are needed")
+	if deps.Components == nil || deps.Changes == nil || deps.Taxonomy == nil || deps.Log == nil || deps.Auth == nil {
+		return nil, errors.New("api: Components, Changes, Taxonomy, Auth and Log are needed")
 	}
-	s := &Server{Deps: deps, cfg: cfg, limiter: limiter, signer: signer, metrics: newMetrics(deps.Registerer), reviews: newFanout()}
+	s := &Server{Deps: deps, cfg: cfg, limiter: limiter, signer: signer, metrics: newMetrics(deps.Registerer)}
 	if s.page, err = openPage(deps.Page); err != nil {
 		return nil, err
 	}

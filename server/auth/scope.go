@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Scope is one right that a principal holds: "admin", "read", "station:ID" or
-// "camera:ID".
+// Scope is one right that a principal holds: "admin", "read", "station:ID",
+// "camera:ID" or "screen:ID".
 type Scope string
 
 const (
@@ -21,6 +21,7 @@ const (
 const (
 	stationPrefix = "station:"
 	cameraPrefix  = "camera:"
+	screenPrefix  = "screen:"
 )
 
 // ForStation is the scope of one station: it reads that station and pushes
@@ -30,6 +31,15 @@ func ForStation(id string) Scope { return Scope(stationPrefix + id) }
 // ForCamera is the scope of one camera: it pushes that camera's frames and
 // does nothing else.
 func ForCamera(id string) Scope { return Scope(cameraPrefix + id) }
+
+// ForScreen is the scope of the screen at a station's bins: it shows what the
+// residents are told there, takes their answers, and does nothing else.
+func ForScreen(stationID string) Scope { return Scope(screenPrefix + stationID) }
+
+// Screen is the station of a screen scope.
+func (s Scope) Screen() (stationID string, ok bool) {
+	return strings.CutPrefix(string(s), screenPrefix)
+}
 
 // Station is the station of a station scope.
 func (s Scope) Station() (id string, ok bool) { return strings.CutPrefix(string(s), stationPrefix) }
@@ -55,6 +65,9 @@ func ParseScopes(words []string) ([]Scope, error) {
 		if !narrow {
 			id, narrow = s.Camera()
 		}
+		if !narrow {
+			id, narrow = s.Screen()
+		}
 		if narrow && !idPattern.MatchString(id) || !narrow && s != Admin && s != Read {
 			return nil, fmt.Errorf("%q is no scope: %s", w, scopeHelp)
 		}
@@ -64,7 +77,7 @@ func ParseScopes(words []string) ([]Scope, error) {
 	return slices.Compact(out), nil
 }
 
-const scopeHelp = `"admin", "read", "station:ID" and "camera:ID" are`
+const scopeHelp = `"admin", "read", "station:ID", "camera:ID" and "screen:ID" are`
 
 // Kind is how a principal proved who they are.
 type Kind string
@@ -111,13 +124,18 @@ const (
 	Manage Action = "manage"
 	// Grant is to make, list and revoke tokens.
 	Grant Action = "grant"
+	// Show is to look at what a station's residents are told.
+	Show Action = "show"
+	// Correct is to take a resident's answer to it, and to report that it was
+	// shown.
+	Correct Action = "correct"
 	// Self is to look at and end one's own session.
 	Self Action = "self"
 )
 
 // Actions lists every action.
 var Actions = []Action{
-	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Self,
+	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Show, Correct, Self,
 }
 
 // Resource is what an action is about; empty fields mean "not one in
@@ -135,6 +153,7 @@ const (
 	readClass    class = "read"
 	stationClass class = "station"
 	cameraClass  class = "camera"
+	screenClass  class = "screen"
 )
 
 // right is what a class of scope allows: on every resource, and on the one
@@ -144,9 +163,10 @@ type right struct{ everywhere, own []Action }
 // rights is the one table. What is not in it is denied.
 var rights = map[class]right{
 	adminClass:   {everywhere: Actions},
-	readClass:    {everywhere: []Action{Look, Reference, Operate, Collect, Self}},
-	stationClass: {everywhere: []Action{Reference, Self}, own: []Action{Look, PushFrame, PushDeposit}},
+	readClass:    {everywhere: []Action{Look, Reference, Operate, Collect, Show, Self}},
+	stationClass: {everywhere: []Action{Reference, Self}, own: []Action{Look, PushFrame, PushDeposit, Show, Correct}},
 	cameraClass:  {everywhere: []Action{Self}, own: []Action{PushFrame}},
+	screenClass:  {everywhere: []Action{Reference, Self}, own: []Action{Show, Correct}},
 }
 
 // Can reports whether the principal may do the action on the resource. A nil
@@ -177,6 +197,9 @@ func (s Scope) class(r Resource) (c class, owns bool) {
 	if id, ok := s.Camera(); ok && id != "" {
 		return cameraClass, id == r.CameraID
 	}
+	if id, ok := s.Screen(); ok && id != "" {
+		return screenClass, id == r.StationID
+	}
 	switch s {
 	case Admin:
 		return adminClass, true
@@ -195,6 +218,9 @@ func (p *Principal) CouldEver(a Action) bool {
 	}
 	for _, s := range p.Scopes {
 		station, _ := s.Station()
+		if screen, ok := s.Screen(); ok {
+			station = screen
+		}
 		camera, _ := s.Camera()
 		if s.allows(a, Resource{StationID: station, CameraID: camera}) {
 			return true

@@ -13,14 +13,17 @@ func TestRightsTable(t *testing.T) {
 	may := map[Scope]map[Resource][]Action{
 		Admin: {{}: Actions, here: Actions, cam: Actions},
 		Read: {
-			{}: {Look, Reference, Operate, Collect, Self}, here: {Look, Reference, Operate, Collect, Self},
+			{}: {Look, Reference, Operate, Collect, Show, Self}, here: {Look, Reference, Operate, Collect, Show, Self},
 		},
 		ForStation("here"): {
-			{}: {Reference, Self}, here: {Look, PushFrame, PushDeposit, Reference, Self}, there: {Reference, Self},
-			cam: {Look, PushFrame, PushDeposit, Reference, Self},
+			{}: {Reference, Self}, here: {Look, PushFrame, PushDeposit, Reference, Show, Correct, Self}, there: {Reference, Self},
+			cam: {Look, PushFrame, PushDeposit, Reference, Show, Correct, Self},
 		},
 		ForCamera("cam"): {
 			{}: {Self}, here: {Self}, cam: {PushFrame, Self}, {StationID: "here", CameraID: "other"}: {Self},
+		},
+		ForScreen("here"): {
+			{}: {Reference, Self}, here: {Reference, Show, Correct, Self}, there: {Reference, Self}, cam: {Reference, Show, Correct, Self},
 		},
 		"": {{}: nil, here: nil}, "station:": {{}: nil, here: nil}, "camera:": {{}: nil}, "root": {{}: nil},
 	}

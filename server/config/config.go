@@ -12,6 +12,7 @@ import (
 
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/station"
 )
 
 // Config is the whole configuration of `binside serve`. Keys are the koanf
@@ -36,6 +37,7 @@ type Config struct {
 	// e.g. "other=black".
 	TaxonomyColours string       `koanf:"taxonomy_colours"`
 	Verdict         VerdictRules `koanf:"verdict"`
+	Prompts         Prompts      `koanf:"prompts"`
 	Evidence        Evidence     `koanf:"evidence"`
 	Demo            Demo         `koanf:"demo"`
 	// DrainTimeout bounds an orderly stop; what is queued by then stays on
@@ -138,6 +140,30 @@ type VerdictRules struct {
 // Thresholds are the rules as the verdict package takes them.
 func (v VerdictRules) Thresholds() verdict.Thresholds { return verdict.Thresholds(v) }
 
+// Prompts says when the bin side is told of a misdeposit; see server/correction.
+type Prompts struct {
+	// Window is how long a resident has to put it right.
+	Window time.Duration `koanf:"window"`
+	// Stale is how long ago a deposit may have come in to be told.
+	Stale time.Duration `koanf:"stale"`
+	// Budget is how many prompts a station may show in BudgetSpan; 0: as many
+	// as there are.
+	Budget     int           `koanf:"budget"`
+	BudgetSpan time.Duration `koanf:"budget_span"`
+	// QuietHours are daily hours without prompts by the station's own clock,
+	// e.g. "22:30-06:30"; several are separated by commas.
+	QuietHours string `koanf:"quiet_hours"`
+}
+
+func (p Prompts) validate(v *checks) {
+	v.that(p.Window >= 5*time.Second && p.Window <= 5*time.Minute, "prompts.window", p.Window, "from 5s to 5m")
+	v.that(p.Stale >= time.Second && p.Stale <= time.Minute, "prompts.stale", p.Stale, "from 1s to 1m")
+	v.that(p.Budget >= 0, "prompts.budget", p.Budget, "0 (no limit) or more")
+	v.atLeast("prompts.budget_span", p.BudgetSpan, time.Minute)
+	_, err := station.ParseHours(p.QuietHours)
+	v.that(err == nil, "prompts.quiet_hours", p.QuietHours, "hours such as 22:30-06:30, several joined by commas")
+}
+
 // Evidence says what is kept and for how long.
 type Evidence struct {
 	// PassShare is the share of passes whose evidence is kept, marked as a
@@ -209,6 +235,7 @@ func Default() Config {
 		Decoder:  Decoder{MaxBytes: 8 << 20, MaxPixels: 40_000_000},
 		Taxonomy: taxonomy.Default().ID,
 		Verdict:  VerdictRules(th),
+		Prompts:  Prompts{Window: 20 * time.Second, Stale: 5 * time.Second, Budget: 40, BudgetSpan: 10 * time.Minute},
 		Evidence: Evidence{
 			PassShare: 0.02,
 			Retention: Retention{Pass: 7 * day, Tell: 180 * day, Check: 90 * day, Unreadable: 30 * day},

@@ -116,6 +116,8 @@ type Inspection struct {
 	// Sampled marks a pass whose evidence was kept by chance.
 	Sampled bool    `json:"sampled"`
 	Review  *Review `json:"review,omitempty"`
+	// Prompt is what the bin side was told of it; nil where it was not.
+	Prompt *Prompt `json:"prompt,omitempty"`
 }
 
 // Flagged reports whether the deposit waits for a person or was told to the
@@ -160,7 +162,8 @@ type Filter struct {
 	StationID, BinID string
 	Verdicts         []verdict.Verdict
 	From, To         time.Time // by CapturedAt, From inclusive, To exclusive
-	// Unreviewed keeps only inspections without a review.
+	// Unreviewed keeps only inspections without a review that no resident has
+	// put right.
 	Unreviewed bool
 	// BeforeSeq pages backwards from the newest: only inspections with a
 	// smaller Seq. AfterSeq resumes a stream: only inspections with a greater

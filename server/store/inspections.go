@@ -37,7 +37,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 // is on disk.
 //
 // Seq grows by one in the order of committing: whoever has seen n will never
-// see a smaller number appear afterwards. i.Review is not looked at. Evidence
+// see a smaller number appear afterwards. i.Review and i.Prompt are
+// not looked at. Evidence
 // with a zero ExpiresAt is kept for ever.
 func (s *Store) SaveInspection(ctx context.Context, i *inspection.Inspection) (created bool, err error) {
 	row, err := inspectionRow(i)
@@ -134,19 +135,24 @@ func saveEvidence(ctx context.Context, tx *txn, i *inspection.Inspection) error 
 const selectInspections = `SELECT i.seq, i.id, i.station_id, i.bin_id, i.camera_id, i.source, i.captured_at, i.received_at, i.decided_at,
  i.verdict, i.reason, i.category, i.item_class, i.confidence, i.categories, i.classes, i.accepts, i.model_version, i.taxonomy_version,
  i.rule_version, i.sampled, i.score, i.tell_at, i.miss, i.pass_at, i.bound_level, i.harm_version, i.agreement, i.strangeness, i.reading,
- r.decision, r.category, r.item_class, r.decided_by, r.decided_at
-FROM inspections i LEFT JOIN reviews r ON r.inspection_id = i.id AND r.ordinal = i.reviews`
+ r.decision, r.category, r.item_class, r.decided_by, r.decided_at, p.state, p.means, p.receipt, p.opened_at, p.until_at, p.ended_at
+FROM inspections i LEFT JOIN reviews r ON r.inspection_id = i.id AND r.ordinal = i.reviews LEFT JOIN prompts p ON p.inspection_id = i.id`
+
+// undecided keeps what nobody has decided: neither a supervisor nor the
+// resident, who has put it right.
+const undecided = `i.reviews = 0 AND NOT EXISTS (SELECT 1 FROM prompts c WHERE c.inspection_id = i.id AND c.state = 'corrected')`
 
 func scanInspection(row scanner) (*inspection.Inspection, error) {
 	var (
 		i                            inspection.Inspection
 		decision, category, item, by sql.NullString
 		reviewed                     time.Time
+		prompt                       promptRow
 	)
-	err := row.Scan(&i.Seq, &i.ID, &i.StationID, &i.BinID, &i.CameraID, &i.Source, at(&i.CapturedAt), at(&i.ReceivedAt), at(&i.DecidedAt),
+	err := row.Scan(append([]any{&i.Seq, &i.ID, &i.StationID, &i.BinID, &i.CameraID, &i.Source, at(&i.CapturedAt), at(&i.ReceivedAt), at(&i.DecidedAt),
 		&i.Verdict, &i.Reason, &i.Category, &i.ItemClass, &i.Confidence, fromJSON(&i.Categories), fromJSON(&i.Classes), fromJSON(&i.Accepts),
 		&i.ModelVersion, &i.TaxonomyVersion, &i.RuleVersion, &i.Sampled,
-		&i.Score, &i.TellAt, &i.Miss, &i.PassAt, &i.BoundLevel, &i.HarmVersion, &i.Agreement, &i.Strangeness, readingScanner{&i.Reading}, &decision, &category, &item, &by, at(&reviewed))
+		&i.Score, &i.TellAt, &i.Miss, &i.PassAt, &i.BoundLevel, &i.HarmVersion, &i.Agreement, &i.Strangeness, readingScanner{&i.Reading}, &decision, &category, &item, &by, at(&reviewed)}, prompt.dest()...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +161,7 @@ func scanInspection(row scanner) (*inspection.Inspection, error) {
 			Decision: inspection.Decision(decision.String), Category: category.String, ItemClass: item.String, By: by.String, At: reviewed,
 		}
 	}
+	i.Prompt = prompt.prompt()
 	return &i, nil
 }
 
@@ -207,7 +214,7 @@ func filterInspections(f inspection.Filter) where {
 		w.add(`i.captured_at < $`, micros(f.To))
 	}
 	if f.Unreviewed {
-		w.add(`i.reviews = 0`)
+		w.add(undecided)
 	}
 	if f.BeforeSeq > 0 {
 		w.add(`i.seq < $`, f.BeforeSeq)

@@ -77,8 +77,8 @@ func (s *Store) CountInspections(ctx context.Context, f CountFilter) ([]Count, e
 		var c Count
 		err := row.Scan(&c.StationID, &c.BinID, &c.Verdict, &c.N, &c.Unreviewed)
 		return c, err
-	}, fmt.Sprintf(`SELECT i.station_id, i.bin_id, i.verdict, COUNT(*), SUM(CASE WHEN i.reviews = 0 THEN 1 ELSE 0 END)
-FROM inspections i%s GROUP BY i.station_id, i.bin_id, i.verdict ORDER BY i.station_id, i.bin_id, i.verdict`, w.String()), w.args...)
+	}, fmt.Sprintf(`SELECT i.station_id, i.bin_id, i.verdict, COUNT(*), SUM(CASE WHEN %s THEN 1 ELSE 0 END)
+FROM inspections i%s GROUP BY i.station_id, i.bin_id, i.verdict ORDER BY i.station_id, i.bin_id, i.verdict`, undecided, w.String()), w.args...)
 }
 
 // EvidenceRef names one stored evidence image.

@@ -50,6 +50,8 @@ var tables = []table{
 		integer, "bytes", "width", "height", text, "item", integer, "expires_at", "deleted_at")},
 	{name: "reviews", key: "inspection_id, ordinal", columns: columns(text, "inspection_id", integer, "ordinal",
 		text, "decision", "category", "item_class", "decided_by", integer, "decided_at")},
+	{name: "prompts", key: "inspection_id", columns: columns(text, "inspection_id", "station_id", "state", "means", "receipt",
+		integer, "opened_at", "until_at", "ended_at")},
 	{name: "samples", key: "id", columns: columns(text, "id", "category", "item_class", "source", "deposit_id", "station_id",
 		integer, "captured_at", text, "labelled_by", integer, "labelled_at", "width", "height", text, "object_key")},
 	{name: "idempotency", key: "bin_id, client_key", columns: columns(text, "bin_id", "client_key", "request_hash", "deposit_id", integer, "created_at")},

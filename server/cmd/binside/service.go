@@ -21,11 +21,14 @@ import (
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/config"
+	"github.com/binside/binside/server/correction"
 	"github.com/binside/binside/server/demonstration"
 	"github.com/binside/binside/server/explanation"
+	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
+	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/server/store/object"
 	"github.com/binside/binside/server/web"
@@ -59,6 +62,8 @@ type service struct {
 	cameras  *pipeline.Cameras
 	auth     *auth.Service
 	demo     *demonstration.Demonstration
+	changes  *notify.Changes
+	prompts  *correction.Service
 	metrics  *pipeline.Metrics
 	prepared *pipeline.Prepared
 	api      *api.Server
@@ -92,7 +97,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *service
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.checkBins, s.openQueue, s.startWorker, s.startDemonstration, s.startCameras, s.startAPI,
+		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.checkBins, s.openQueue, s.startWorker, s.startPrompts, s.startDemonstration, s.startCameras, s.startAPI,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -296,6 +301,36 @@ func (s *service) startWorker(ctx context.Context) error {
 	return nil
 }
 
+// startPrompts comes after the worker, whose inspections it is told of, and
+// stops before it.
+func (s *service) startPrompts(ctx context.Context) error {
+	c := s.cfg.Prompts
+	quiet, err := station.ParseHours(c.QuietHours)
+	if err != nil {
+		return err
+	}
+	if c.Budget == 0 {
+		c.Budget = -1
+	}
+	s.changes = notify.NewChanges()
+	s.prompts = correction.New(correction.Config{
+		Window: c.Window, Stale: c.Stale, Budget: c.Budget, BudgetSpan: c.BudgetSpan, Quiet: quiet,
+	}, correction.Deps{
+		Store: s.store, Hub: s.hub, Registerer: s.registry, Logger: s.log,
+		Changed: func(i *inspection.Inspection) {
+			s.changes.Publish(i)
+			if err := s.queue.PublishStored(i); err != nil {
+				s.log.Warn("other servers were not told of a prompt", "deposit", i.ID, "error", err)
+			}
+		},
+	})
+	if err := s.prompts.Start(ctx); err != nil {
+		return err
+	}
+	s.onClose("prompts", func(context.Context) error { s.prompts.Close(); return nil })
+	return nil
+}
+
 func (s *service) startCameras(ctx context.Context) error {
 	s.cameras = pipeline.NewCameras(pipeline.CamerasConfig{Limits: s.limits()}, pipeline.CamerasDeps{
 		Store: s.store, Queue: s.queue, Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics,
@@ -323,7 +358,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	}
 	s.onClose("explanations", func(context.Context) error { explainer.Close(); return nil })
 	deps := api.Deps{
-		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Auth: s.auth,
+		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Changes: s.changes, Prompts: s.prompts, Auth: s.auth,
 		Taxonomy: s.taxonomy, Card: *s.pool.Card(), Policy: s.policy, Thresholds: s.cfg.Verdict.Thresholds(), BinChanged: s.worker.InvalidateBin,
 		Explainer: explainer, Components: s.components, Page: web.Files(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,

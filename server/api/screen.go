@@ -1,0 +1,217 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/store"
+	"github.com/binside/binside/vision/condition"
+)
+
+// Screen is what the screen at a station's bins shows.
+type Screen struct {
+	StationID string         `json:"station_id"`
+	Name      string         `json:"name"`
+	Bins      []ScreenBin    `json:"bins"`
+	Prompts   []ScreenPrompt `json:"prompts" doc:"The open ones, the first to end first"`
+	// Blind are the conditions of the station's cameras that cannot be believed:
+	// it tells nobody meanwhile.
+	Blind []condition.Kind `json:"blind" doc:"Why nobody is told now; empty: all cameras are well"`
+	Now   time.Time        `json:"now" doc:"The server's clock, for the countdown"`
+}
+
+// ScreenBin is one bin of the station.
+type ScreenBin struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Accepts []string `json:"accepts"`
+}
+
+// ScreenPrompt is what residents are told of one deposit.
+type ScreenPrompt struct {
+	ID        string `json:"id" format:"uuid" doc:"The deposit's"`
+	BinID     string `json:"bin_id" doc:"Where it was thrown"`
+	Category  string `json:"category" doc:"Where it belongs"`
+	ItemClass string `json:"item_class"`
+	// GoesTo are the station's bins that take it.
+	GoesTo   []string          `json:"goes_to" doc:"Bins of the station that take it"`
+	ImageURL string            `json:"image_url,omitempty"`
+	Prompt   inspection.Prompt `json:"prompt"`
+	TimeLine TimeLine          `json:"time_line"`
+}
+
+// TimeLine is when what happened on the way to a prompt.
+type TimeLine struct {
+	CapturedAt time.Time `json:"captured_at" doc:"The item was first seen"`
+	ReceivedAt time.Time `json:"received_at" doc:"The detector was certain, or the push had arrived"`
+	DecidedAt  time.Time `json:"decided_at"`
+	OpenedAt   time.Time `json:"opened_at"`
+}
+
+// Thanks is what a resident who sorted rightly is told.
+type Thanks struct {
+	ID        string `json:"id" format:"uuid"`
+	BinID     string `json:"bin_id"`
+	Category  string `json:"category"`
+	ItemClass string `json:"item_class"`
+}
+
+// CorrectionRequest is the body of POST /inspections/{id}/correction.
+type CorrectionRequest struct {
+	Outcome inspection.PromptState `json:"outcome" enum:"corrected,appealed" doc:"corrected: it was put right; appealed: the resident objects"`
+}
+
+// ShownRequest is the body of POST /stations/{id}/screen/shown.
+type ShownRequest struct {
+	InspectionID string `json:"inspection_id" format:"uuid"`
+}
+
+func (s *Server) registerScreen() {
+	handle(s, route{
+		method: http.MethodGet, path: base + "/stations/{id}/screen", id: "get-screen", tag: "bin side", action: auth.Show,
+		summary: "What the screen at a station's bins shows",
+	}, func(ctx context.Context, in *IDPath) (*struct{ Body Screen }, error) {
+		if err := hidden(ctx, auth.Show, auth.Resource{StationID: in.ID}); err != nil {
+			return nil, err
+		}
+		screen, err := s.screen(ctx, in.ID)
+		return &struct{ Body Screen }{screen}, err
+	})
+
+	handle(s, route{
+		method: http.MethodPost, path: base + "/inspections/{id}/correction", id: "correct", tag: "bin side", action: auth.Correct,
+		summary: "Take a resident's answer to a prompt",
+		about:   "Only while the prompt is open: afterwards it is `prompt-over`. An appeal is answered with a receipt; nobody's name or face is asked for.",
+	}, s.correct)
+
+	handle(s, route{
+		method: http.MethodPost, path: base + "/stations/{id}/screen/shown", id: "shown", tag: "bin side", action: auth.Correct,
+		summary: "Report that a prompt is on the screen", status: http.StatusNoContent,
+	}, s.shown)
+	s.registerScreenEvents()
+}
+
+func (s *Server) correct(ctx context.Context, in *struct {
+	IDPath
+	Body CorrectionRequest
+},
+) (*struct{ Body ScreenPrompt }, error) {
+	i, err := s.inspection(ctx, in.ID, auth.Correct)
+	if err != nil {
+		return nil, err
+	}
+	if i.Prompt == nil || s.Prompts == nil {
+		return nil, kindNotFound.problem("Nobody was told of this deposit")
+	}
+	if in.Body.Outcome == inspection.PromptAppealed {
+		i, err = s.Prompts.Appeal(ctx, i.ID)
+	} else {
+		i, err = s.Prompts.Correct(ctx, i.ID)
+	}
+	if isConflict(err) {
+		return nil, kindPromptOver.problem("The time for it is over, or it was answered already")
+	}
+	if err != nil {
+		return nil, err
+	}
+	bins, err := s.screenBins(ctx, i.StationID)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body ScreenPrompt }{s.screenPrompt(i, bins)}, nil
+}
+
+// shown measures how long it took until a resident saw it.
+func (s *Server) shown(ctx context.Context, in *struct {
+	IDPath
+	Body ShownRequest
+},
+) (*struct{}, error) {
+	i, err := s.inspection(ctx, in.Body.InspectionID, auth.Correct)
+	if err != nil {
+		return nil, err
+	}
+	if i.StationID != in.ID || i.Prompt == nil {
+		return nil, kindNotFound.problem("Nobody was told of this deposit at this station")
+	}
+	now := s.cfg.Now()
+	for step, took := range map[string]time.Duration{
+		"decide": i.DecidedAt.Sub(i.ReceivedAt), "publish": i.Prompt.OpenedAt.Sub(i.DecidedAt),
+		"show": now.Sub(i.Prompt.OpenedAt), "whole": now.Sub(i.ReceivedAt),
+	} {
+		s.metrics.prompt.WithLabelValues(step).Observe(took.Seconds())
+	}
+	return nil, nil //nolint:nilnil // huma's word for an empty answer
+}
+
+func (s *Server) screen(ctx context.Context, id string) (Screen, error) {
+	st, err := s.Store.GetStation(ctx, id)
+	if err != nil {
+		return Screen{}, err
+	}
+	out := Screen{StationID: st.ID, Name: st.Name, Prompts: []ScreenPrompt{}, Now: s.cfg.Now().UTC()}
+	if out.Bins, err = s.screenBins(ctx, id); err != nil {
+		return out, err
+	}
+	if out.Blind, err = s.blind(ctx, id); err != nil {
+		return out, err
+	}
+	open, err := s.Store.OpenPrompts(ctx, id)
+	for _, i := range open {
+		if i.Prompt.Until.After(out.Now) {
+			out.Prompts = append(out.Prompts, s.screenPrompt(i, out.Bins))
+		}
+	}
+	return out, err
+}
+
+func (s *Server) screenBins(ctx context.Context, stationID string) ([]ScreenBin, error) {
+	bins, _, err := s.Store.ListBins(ctx, store.PlaceFilter{StationID: stationID, Limit: store.MaxPage})
+	out := make([]ScreenBin, len(bins))
+	for n, b := range bins {
+		out[n] = ScreenBin{ID: b.ID, Name: b.Name, Accepts: b.Accepts}
+	}
+	return out, err
+}
+
+// blind are the conditions of the station's cameras, sorted, each once.
+func (s *Server) blind(ctx context.Context, stationID string) ([]condition.Kind, error) {
+	cameras, _, err := s.Store.ListCameras(ctx, store.PlaceFilter{StationID: stationID, Limit: store.MaxPage})
+	if err != nil {
+		return nil, err
+	}
+	states, out := s.Cameras.States(), []condition.Kind{}
+	for _, c := range cameras {
+		if kind := states[c.ID].Condition; kind != condition.Good {
+			out = append(out, kind)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+func (s *Server) screenPrompt(i *inspection.Inspection, bins []ScreenBin) ScreenPrompt {
+	p := ScreenPrompt{
+		ID: i.ID, BinID: i.BinID, Category: i.Category, ItemClass: i.ItemClass, GoesTo: []string{}, Prompt: *i.Prompt,
+		TimeLine: TimeLine{CapturedAt: i.CapturedAt, ReceivedAt: i.ReceivedAt, DecidedAt: i.DecidedAt, OpenedAt: i.Prompt.OpenedAt},
+	}
+	for _, b := range bins {
+		if slices.Contains(b.Accepts, i.Category) {
+			p.GoesTo = append(p.GoesTo, b.ID)
+		}
+	}
+	if len(i.Evidence) > 0 && i.Evidence[0].DeletedAt == nil {
+		p.ImageURL = s.signer.Sign(evidencePath(i.ID, i.Evidence[0].Ordinal), s.cfg.LinkLife)
+	}
+	return p
+}
+
+// thanks are for a deposit that passed.
+func thanks(i *inspection.Inspection) (Thanks, bool) {
+	return Thanks{ID: i.ID, BinID: i.BinID, Category: i.Category, ItemClass: i.ItemClass}, i.Verdict == verdict.Pass
+}

@@ -1,0 +1,136 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/notify"
+)
+
+// lookEvery is how often a screen's stream looks whether the cameras can be
+// believed.
+const lookEvery = time.Second
+
+func (s *Server) registerScreenEvents() {
+	s.handlePlain(route{
+		method: http.MethodGet, path: base + "/stations/{id}/screen/events", id: "screen-events", tag: "bin side", action: auth.Show,
+		summary: "Live stream for the screen at a station's bins",
+		about: "Server-sent events. `screen` carries a Screen: the whole state, at the beginning, after every reconnection and whenever it changes " +
+			"otherwise, so that nothing has to be resumed. `prompt` carries a ScreenPrompt that was opened or has ended, `thanks` a Thanks.",
+	}, func(op *huma.Operation) {
+		op.Parameters = []*huma.Param{pathParam("id", "The station")}
+		op.Responses["200"] = &huma.Response{Description: "The stream", Content: map[string]*huma.MediaType{
+			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}, Extensions: map[string]any{
+				"x-events": map[string]any{"screen": s.schema(Screen{}), "prompt": s.schema(ScreenPrompt{}), "thanks": s.schema(Thanks{})},
+			}},
+		}}
+	}, s.serveScreenEvents)
+}
+
+func (s *Server) serveScreenEvents(c *fiber.Ctx) error {
+	id := c.Params("id")
+	if err := hidden(c.UserContext(), auth.Show, auth.Resource{StationID: id}); err != nil {
+		return err
+	}
+	if _, err := s.Store.GetStation(c.UserContext(), id); err != nil {
+		return err
+	}
+	ctx, cancel := s.untilStop()
+	sub, err := s.Hub.Subscribe(ctx, func(i *inspection.Inspection) bool { return i.StationID == id })
+	if err != nil {
+		cancel()
+		return err
+	}
+	changes, leave := s.Changes.Subscribe()
+	return s.stream(c, ctx, cancel, func(ctx context.Context, out *sse) error {
+		defer leave()
+		defer sub.Close()
+		return (&screenStream{sse: out, station: id, sub: sub, changes: changes}).run(ctx)
+	})
+}
+
+// screenStream writes one screen's events.
+type screenStream struct {
+	*sse
+	station string
+	sub     *notify.Subscription
+	changes <-chan *inspection.Inspection
+	last    Screen
+}
+
+func (st *screenStream) run(ctx context.Context) error {
+	beat, look := time.NewTicker(st.server.cfg.Heartbeat), time.NewTicker(lookEvery)
+	defer beat.Stop()
+	defer look.Stop()
+	err := st.screen(ctx, true)
+	for err == nil {
+		if err = st.flush(); err != nil {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e, ok := <-st.sub.Events():
+			if !ok {
+				return notify.ErrClosed
+			}
+			err = st.forward(ctx, e)
+		case i := <-st.changes:
+			err = st.prompt(i)
+		case <-look.C:
+			err = st.screen(ctx, false)
+		case <-beat.C:
+			err = st.beat(ctx)
+		}
+	}
+	return err
+}
+
+func (st *screenStream) forward(ctx context.Context, e notify.Event) error {
+	if e.Inspection == nil {
+		return st.screen(ctx, true)
+	}
+	if e.Inspection.Prompt != nil {
+		return st.prompt(e.Inspection)
+	}
+	if t, ok := thanks(e.Inspection); ok {
+		return st.send("thanks", "", t)
+	}
+	return nil
+}
+
+func (st *screenStream) prompt(i *inspection.Inspection) error {
+	if i.StationID != st.station || i.Prompt == nil || i.Prompt.State == inspection.PromptWithheld {
+		return nil
+	}
+	return st.send("prompt", "", st.server.screenPrompt(i, st.last.Bins))
+}
+
+// screen sends the whole state, where it is asked for or the cameras' condition
+// or the bins have changed.
+func (st *screenStream) screen(ctx context.Context, always bool) error {
+	ctx, cancel := context.WithTimeout(ctx, st.server.cfg.RequestTimeout)
+	defer cancel()
+	now, err := st.server.screen(ctx, st.station)
+	if err != nil {
+		if always {
+			return err
+		}
+		return nil // the records may be away for a moment
+	}
+	same := slices.Equal(now.Blind, st.last.Blind) && slices.EqualFunc(now.Bins, st.last.Bins, func(a, b ScreenBin) bool {
+		return a.ID == b.ID && a.Name == b.Name && slices.Equal(a.Accepts, b.Accepts)
+	})
+	st.last = now
+	if same && !always {
+		return nil
+	}
+	return st.send("screen", "", now)
+}

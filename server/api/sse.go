@@ -1,0 +1,102 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/binside/binside/server/auth"
+)
+
+// sse is one open answer of server-sent events. An error of its methods means
+// that the reader is gone, or takes nothing any more.
+type sse struct {
+	server *Server
+	// The credential is checked again with every heartbeat, so that a revoked
+	// one loses its stream too.
+	principal     *auth.Principal
+	cookie, token string
+
+	conn net.Conn
+	w    *bufio.Writer
+}
+
+// stream answers a request with events: run writes them until ctx ends.
+func (s *Server) stream(c *fiber.Ctx, ctx context.Context, cancel context.CancelFunc, run func(context.Context, *sse) error) error {
+	st := &sse{
+		server: s, principal: principalOf(c.UserContext()), cookie: c.Cookies(sessionCookie), token: c.Get(fiber.HeaderAuthorization),
+		conn: c.Context().Conn(), // lives as long as the answer is being written
+	}
+	c.Set(fiber.HeaderContentType, "text/event-stream")
+	c.Set(fiber.HeaderCacheControl, "no-store, no-transform")
+	c.Set("X-Accel-Buffering", "no")
+	s.streams.Add(1)
+	s.metrics.streams.Inc()
+	// The writer runs after the handler: it must not touch the context c.
+	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
+		defer s.streams.Done()
+		defer s.metrics.streams.Dec()
+		defer cancel()
+		st.w = w
+		_, err := st.w.WriteString("retry: 2000\n\n")
+		if err == nil {
+			err = run(ctx, st)
+		}
+		if err != nil {
+			s.Log.Debug("live stream ended", "err", err)
+		}
+	})
+	return nil
+}
+
+// beat sends a sign of life, if the credential still holds.
+func (st *sse) beat(ctx context.Context) error {
+	if err := st.stillAllowed(ctx); err != nil {
+		return err
+	}
+	_, err := st.w.WriteString(": hb\n\n")
+	return err
+}
+
+// stillAllowed checks the credential anew.
+func (st *sse) stillAllowed(ctx context.Context) error {
+	var err error
+	if st.principal.Kind == auth.BySession {
+		_, _, err = st.server.Auth.CheckSession(ctx, st.cookie)
+	} else {
+		_, err = st.server.Auth.CheckToken(ctx, bearer(st.token))
+	}
+	if errors.Is(err, auth.ErrRefused) {
+		return err
+	}
+	return nil // the store may be away for a moment; that is no revocation
+}
+
+// send writes one event. JSON holds no line breaks, so one data line is
+// enough.
+func (st *sse) send(event, id string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if id != "" {
+		id = "id: " + id + "\n"
+	}
+	_, err = fmt.Fprintf(st.w, "event: %s\n%sdata: %s\n\n", event, id, data)
+	return err
+}
+
+// flush hands the written bytes to the connection, which must take them within
+// its time; an error is a disconnect.
+func (st *sse) flush() error {
+	if err := st.conn.SetWriteDeadline(time.Now().Add(st.server.cfg.StreamWriteTimeout)); err != nil {
+		return err
+	}
+	return st.w.Flush()
+}

@@ -1,0 +1,37 @@
+package correction
+
+import (
+	"time"
+
+	"github.com/binside/binside/server/station"
+)
+
+// Config says when the bin side is told; zero values take the defaults.
+type Config struct {
+	// Window is how long a resident has to put it right (20 s).
+	Window time.Duration
+	// Stale is how long ago a deposit may have been received to be told (5 s).
+	Stale time.Duration
+	// Budget is how many prompts a station may show in BudgetSpan (40 in 10
+	// minutes; negative: as many as there are).
+	Budget     int
+	BudgetSpan time.Duration
+	// Quiet are the daily hours in which nothing is said, by the station's own
+	// clock.
+	Quiet []station.Hours
+}
+
+func (c Config) withDefaults() Config {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&c.Window, 20*time.Second)
+	def(&c.Stale, 5*time.Second)
+	def(&c.BudgetSpan, 10*time.Minute)
+	if c.Budget == 0 {
+		c.Budget = 40
+	}
+	return c
+}

@@ -1,0 +1,307 @@
+package correction
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/notify"
+	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
+)
+
+// Store is what the service asks of the records; see server/store.
+type Store interface {
+	GetStation(ctx context.Context, id string) (station.Station, error)
+	OpenPrompt(ctx context.Context, i *inspection.Inspection, p inspection.Prompt) (opened bool, err error)
+	EndPrompt(ctx context.Context, id string, state inspection.PromptState, means, receipt string, at time.Time) (*inspection.Inspection, error)
+	OpenPrompts(ctx context.Context, stationID string) ([]*inspection.Inspection, error)
+	CountPrompts(ctx context.Context, stationID string, since time.Time) (int64, error)
+}
+
+// Hub tells of stored inspections; see notify.Hub.
+type Hub interface {
+	Subscribe(ctx context.Context, keep func(*inspection.Inspection) bool) (*notify.Subscription, error)
+}
+
+// Deps is what the service works with; all are needed but Registerer.
+type Deps struct {
+	Store Store
+	Hub   Hub
+	// Changed is told of every inspection whose prompt was opened or has ended.
+	Changed    func(*inspection.Inspection)
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
+}
+
+// storeTimeout bounds one question to the records.
+const storeTimeout = 10 * time.Second
+
+// tick is how often the service looks for windows that have passed.
+const tick = 200 * time.Millisecond
+
+// Service opens and ends prompts. Its methods may be called from any goroutine.
+type Service struct {
+	cfg    Config
+	deps   Deps
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+	sub    *notify.Subscription
+
+	mu   sync.Mutex
+	open map[string]*inspection.Inspection // by id
+	// resting: the records do not answer; windows are not ended before then.
+	resting time.Time // run's alone
+
+	opened *prometheus.CounterVec // by what became of it
+	ended  *prometheus.CounterVec // by state
+}
+
+// New makes a service that does nothing until Start.
+func New(cfg Config, deps Deps) *Service {
+	s := &Service{
+		cfg: cfg.withDefaults(), deps: deps, open: make(map[string]*inspection.Inspection),
+		opened: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "binside_prompts_total", Help: "Misdeposits, by whether the bin side was told: shown, or why not."}, []string{"outcome"}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "binside_prompts_ended_total", Help: "Prompts that have ended, by how."}, []string{"state"}),
+	}
+	if deps.Registerer != nil {
+		deps.Registerer.MustRegister(s.opened, s.ended)
+	}
+	return s
+}
+
+// Start takes up the prompts that were open when the service stopped, and every
+// misdeposit from now on, until Close.
+func (s *Service) Start(ctx context.Context) error {
+	items, err := s.deps.Store.OpenPrompts(ctx, "")
+	if err != nil {
+		return fmt.Errorf("correction: %w", err)
+	}
+	for _, i := range items {
+		s.open[i.ID] = i
+	}
+	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if s.sub, err = s.deps.Hub.Subscribe(ctx, nil); err != nil {
+		s.cancel()
+		return fmt.Errorf("correction: %w", err)
+	}
+	s.done.Go(func() { s.run(ctx) })
+	return nil
+}
+
+// Close stops and waits. Open prompts stay open in the records.
+func (s *Service) Close() {
+	if s.cancel == nil {
+		return
+	}
+	s.cancel()
+	s.done.Wait()
+	s.sub.Close()
+}
+
+func (s *Service) run(ctx context.Context) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e, ok := <-s.sub.Events():
+			if !ok {
+				return
+			}
+			if e.Inspection == nil {
+				// Whatever was missed is too old to be told.
+				s.deps.Logger.Warn("misdeposits were not told: too many at once")
+				continue
+			}
+			s.take(ctx, e.Inspection)
+		case <-ticker.C:
+			s.expire(ctx)
+		}
+	}
+}
+
+// take looks at one stored inspection.
+func (s *Service) take(ctx context.Context, i *inspection.Inspection) {
+	switch {
+	case i.Prompt != nil: // another server's doing
+		s.remember(i)
+	case i.Verdict == verdict.Tell:
+		s.tell(ctx, i)
+	case i.Verdict == verdict.Pass:
+		s.match(ctx, i)
+	}
+}
+
+func (s *Service) remember(i *inspection.Inspection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i.Prompt.State == inspection.PromptOpen {
+		s.open[i.ID] = i
+	} else {
+		delete(s.open, i.ID)
+	}
+}
+
+// tell opens a prompt, or notes why it is withheld.
+func (s *Service) tell(ctx context.Context, i *inspection.Inspection) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	p := inspection.Prompt{State: inspection.PromptOpen, OpenedAt: now, Until: now.Add(s.cfg.Window)}
+	why, err := s.withhold(ctx, i, now)
+	if why != "" {
+		p.State, p.Means, p.Until, p.EndedAt = inspection.PromptWithheld, why, now, &now
+	}
+	var opened bool
+	if err == nil {
+		opened, err = s.deps.Store.OpenPrompt(ctx, i, p)
+	}
+	if err != nil {
+		s.deps.Logger.Error("a misdeposit was not told", "deposit", i.ID, "error", err)
+		s.opened.WithLabelValues("error").Inc()
+		return
+	}
+	if !opened {
+		return // told before, or by another server
+	}
+	told := *i
+	told.Prompt = &p
+	s.remember(&told)
+	outcome := why
+	if outcome == "" {
+		outcome = "shown"
+	}
+	s.opened.WithLabelValues(outcome).Inc()
+	s.deps.Changed(&told)
+}
+
+// withhold is the reason for which nothing is said.
+func (s *Service) withhold(ctx context.Context, i *inspection.Inspection, now time.Time) (string, error) {
+	if now.Sub(i.ReceivedAt) > s.cfg.Stale {
+		return inspection.MeansStale, nil
+	}
+	if len(s.cfg.Quiet) > 0 {
+		st, err := s.deps.Store.GetStation(ctx, i.StationID)
+		if err != nil {
+			return "", err
+		}
+		zone, err := time.LoadLocation(st.TimeZone)
+		if err != nil {
+			return "", err
+		}
+		for _, h := range s.cfg.Quiet {
+			if h.Holds(now.In(zone)) {
+				return inspection.MeansQuiet, nil
+			}
+		}
+	}
+	if s.cfg.Budget < 0 {
+		return "", nil
+	}
+	n, err := s.deps.Store.CountPrompts(ctx, i.StationID, now.Add(-s.cfg.BudgetSpan))
+	if err == nil && n >= int64(s.cfg.Budget) {
+		return inspection.MeansBudget, nil
+	}
+	return "", err
+}
+
+// match ends the oldest prompt of the station whose item this one may be: of
+// the same category, thrown later, into a bin that takes it.
+func (s *Service) match(ctx context.Context, i *inspection.Inspection) {
+	var found *inspection.Inspection
+	s.mu.Lock()
+	for _, p := range s.open {
+		if p.StationID != i.StationID || p.BinID == i.BinID || p.Category != i.Category || !i.CapturedAt.After(p.CapturedAt) {
+			continue
+		}
+		if found == nil || p.CapturedAt.Before(found.CapturedAt) {
+			found = p
+		}
+	}
+	s.mu.Unlock()
+	if found == nil {
+		return
+	}
+	if _, err := s.end(ctx, found.ID, inspection.PromptCorrected, inspection.MeansItem, ""); err != nil && !errors.Is(err, store.ErrConflict) {
+		s.deps.Logger.Error("a correction was not stored", "deposit", found.ID, "error", err)
+	}
+}
+
+// expire ends the prompts whose window has passed.
+func (s *Service) expire(ctx context.Context) {
+	now := time.Now()
+	if now.Before(s.resting) {
+		return
+	}
+	var passed []string
+	s.mu.Lock()
+	for id, p := range s.open {
+		if !now.Before(p.Prompt.Until) {
+			passed = append(passed, id)
+		}
+	}
+	s.mu.Unlock()
+	for _, id := range passed {
+		if _, err := s.end(ctx, id, inspection.PromptUncorrected, "", ""); err != nil && !errors.Is(err, store.ErrConflict) {
+			s.deps.Logger.Error("the end of a prompt was not stored; it will be tried again", "deposit", id, "error", err)
+			s.resting = now.Add(5 * time.Second)
+			return
+		}
+	}
+}
+
+// Correct notes that the resident says to have put it right. store.ErrNotFound:
+// there was no such prompt. store.ErrConflict: it has ended.
+func (s *Service) Correct(ctx context.Context, id string) (*inspection.Inspection, error) {
+	return s.end(ctx, id, inspection.PromptCorrected, inspection.MeansButton, "")
+}
+
+// Appeal notes that the resident objects; the prompt's receipt is the code for
+// asking later. Errors as Correct's.
+func (s *Service) Appeal(ctx context.Context, id string) (*inspection.Inspection, error) {
+	return s.end(ctx, id, inspection.PromptAppealed, "", receipt())
+}
+
+func (s *Service) end(ctx context.Context, id string, state inspection.PromptState, means, receipt string) (*inspection.Inspection, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	i, err := s.deps.Store.EndPrompt(ctx, id, state, means, receipt, time.Now().UTC().Truncate(time.Microsecond))
+	if err != nil {
+		if errors.Is(err, store.ErrConflict) { // another was quicker, here or elsewhere
+			s.mu.Lock()
+			delete(s.open, id)
+			s.mu.Unlock()
+		}
+		return nil, err
+	}
+	s.remember(i)
+	s.ended.WithLabelValues(string(state)).Inc()
+	s.deps.Changed(i)
+	return i, nil
+}
+
+// letters are Crockford's base 32: nothing in it is mistaken for another when
+// it is read aloud or copied by hand.
+const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// receipt is a code of 40 random bits, such as 7K4M-92TX.
+func receipt() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	for i := range b {
+		b[i] = letters[b[i]%32]
+	}
+	return string(b[:4]) + "-" + string(b[4:])
+}
