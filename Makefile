@@ -29,8 +29,10 @@ run: ## install what is missing, build, start the service with the demonstration
 test: ## install what is missing and run every test
 	@$(SETUP) test
 	@$(MAKE) --no-print-directory web
+	cd server/web && npm run --silent test
+	/usr/bin/python3 -m unittest discover -s models/training
 	go test -race -timeout 45m ./...
-	go test -timeout 45m -run '^(TestDemonstrationStation|TestHundredDeposits)$$' ./camera ./server/cmd/binside
+	go test -timeout 45m -run '^(TestDemonstrationStation|TestCameraFaults|TestHundredDeposits)$$' ./camera ./server/cmd/binside
 
 .PHONY: quick
 quick: ## the suites that need no other program: pictures, detector, model, verdict, configuration

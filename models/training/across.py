@@ -30,7 +30,7 @@ import scenes
 from metrics import summary
 from network import Network
 
-SCALE = 0.3
+SCALE = 0.2
 
 
 def judge(args: argparse.Namespace, source: str) -> dict[str, object]:

@@ -6,7 +6,8 @@
 #                    Runtime library and the browser app's packages
 #   setup.sh run     the same and the demonstration's photographs
 #   setup.sh test    the same and the real parts that the tests start:
-#                    PostgreSQL, MinIO, an RTSP server, MQTT clients, Chromium
+#                    PostgreSQL, MinIO, an RTSP server, MQTT clients, Chromium,
+#                    and PyTorch for the training code's
 #   setup.sh model   what training needs: PyTorch
 #
 # It can be run any number of times: what is there is left alone, and a run
@@ -103,7 +104,7 @@ quick) libraries ;;
 build) build ;;
 run) build "${run_packages[@]}" ;;
 test)
-	build "${run_packages[@]}" "${test_packages[@]}"
+	build "${run_packages[@]}" "${test_packages[@]}" "${model_packages[@]}"
 	build_minio
 	;;
 bench)

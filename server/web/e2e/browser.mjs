@@ -108,6 +108,38 @@ try {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(wide <= 0, `the page is ${wide} px wider than a phone`);
 
+  // The screen at the bins, on a tablet: a misdeposit fills it, the resident
+  // objects and gets a receipt; the wall says so.
+  const tablet = await context.newPage();
+  tablet.on("pageerror", (e) => broken.push(String(e)));
+  await tablet.setViewportSize({ width: 1280, height: 800 });
+  await tablet.goto(new URL("/#/screen/demo", link).href);
+  await tablet.getByTestId("screen").waitFor();
+  await tablet.screenshot({ path: join(shots, "screen-idle.png") });
+  await tablet.getByTestId("prompt").waitFor();
+  assert.match(await tablet.getByTestId("prompt-category").innerText(), /Recyclable|Kitchen|Food|Hazardous|Other|Residual/i);
+  await tablet.screenshot({ path: join(shots, "screen-prompt-en.png") });
+  await tablet.getByRole("button", { name: "中文" }).click();
+  await tablet.getByTestId("prompt").waitFor();
+  assert.match(await tablet.getByTestId("prompt-advice").innerText(), /请投.+桶/);
+  await tablet.screenshot({ path: join(shots, "screen-prompt.png") });
+  await tablet.setViewportSize({ width: 390, height: 844 });
+  await tablet.getByTestId("prompt").waitFor();
+  await tablet.screenshot({ path: join(shots, "screen-prompt-phone.png") });
+  for (const box of [await tablet.getByTestId("corrected").boundingBox(), await tablet.getByTestId("appeal").boundingBox()]) {
+    assert.ok(box && box.y + box.height <= 844 && box.x + box.width <= 390, `a button lies outside a phone: ${JSON.stringify(box)}`);
+  }
+  await tablet.setViewportSize({ width: 1280, height: 800 });
+  await tablet.getByTestId("appeal").click();
+  await tablet.getByTestId("receipt").waitFor();
+  assert.match(await tablet.getByTestId("receipt").innerText(), /^[0-9A-Z]{4}-[0-9A-Z]{4}$/);
+  await tablet.screenshot({ path: join(shots, "screen-appealed.png") });
+  await page.locator("[data-testid=prompted].appealed").first().waitFor();
+  await tablet.getByTestId("prompt").waitFor();
+  await tablet.getByTestId("corrected").click();
+  await tablet.getByTestId("ended").waitFor();
+  await tablet.close();
+
   // Somebody without a session sees nothing but how to get one.
   const stranger = await browser.newPage();
   await stranger.goto(new URL("/", link).href);

@@ -1,8 +1,10 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { api, Problem } from "./api";
 import type { Session, Taxonomy } from "./api";
 import { Notice } from "./Notice";
 import { SamplesPage } from "./SamplesPage";
+import { address } from "./screen";
+import { ScreenPage } from "./ScreenPage";
 import { SignIn } from "./SignIn";
 import { TaxonomyProvider } from "./taxonomy";
 import { useI18n } from "./i18n";
@@ -42,8 +44,14 @@ async function open(hash: string): Promise<Access> {
 }
 
 export function App() {
-  const { t, language } = useI18n();
   const hash = useHash();
+  const station = useMemo(() => address(hash), [hash]);
+  return station ? <ScreenPage station={station} /> : <Desk hash={hash} />;
+}
+
+/** Desk is the app of those who work with it. */
+function Desk({ hash }: { hash: string }) {
+  const { t, language } = useI18n();
   const [access, setAccess] = useState<Access>({ state: "loading" });
   const load = useCallback((from: string) => {
     open(from).then(setAccess, (p: unknown) => {

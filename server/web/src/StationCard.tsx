@@ -20,6 +20,7 @@ export function StationCard({ overview, byBin, onOpen }: {
         <h2>{station.name}</h2>
         <span className="quiet">{station.region_path.split("/").filter(Boolean).join(" › ")}</span>
         {cameras.map((c) => <CameraState key={c.id} camera={c} />)}
+        <a href={`#/screen/${station.id}`} target="_blank" rel="noreferrer">{t("screenOf")}</a>
       </header>
       <NotTelling cameras={cameras} zone={station.time_zone} />
       <div className="today">

@@ -1,5 +1,7 @@
 // The API's types and calls that the app uses; /openapi.json is the contract.
 
+import type { Prompt } from "./screen";
+
 export type Verdict = "pass" | "tell" | "check" | "unreadable";
 
 export interface Text {
@@ -90,6 +92,7 @@ export interface Inspection {
   evidence: Evidence[];
   sampled: boolean;
   review?: Review;
+  prompt?: Prompt;
 }
 
 export interface Margin {
@@ -353,9 +356,11 @@ export function follow(on: {
   connected: (yes: boolean) => void;
 }): () => void {
   const events = new EventSource(`${base}/events`, { withCredentials: true });
-  events.addEventListener("inspection", (e) => {
-    on.inspection(JSON.parse((e as MessageEvent<string>).data) as Inspection);
-  });
+  for (const name of ["inspection", "review"]) {
+    events.addEventListener(name, (e) => {
+      on.inspection(JSON.parse((e as MessageEvent<string>).data) as Inspection);
+    });
+  }
   events.addEventListener("resync", () => on.resync());
   events.onopen = () => on.connected(true);
   events.onerror = () => on.connected(false);

@@ -13,7 +13,7 @@ export interface WallState {
 
 export const emptyWall: WallState = { byBin: {}, flagged: [] };
 
-export const isFlagged = (i: Inspection) => (i.verdict === "tell" || i.verdict === "check") && !i.review;
+export const isFlagged = (i: Inspection) => (i.verdict === "tell" || i.verdict === "check") && !i.review && i.prompt?.state !== "corrected";
 
 /** insert puts an inspection where it belongs, replacing an older state of the
  * same one; what no longer fits falls off the end. */
