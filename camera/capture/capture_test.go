@@ -19,7 +19,15 @@ import (
 	"github.com/binside/binside/camera/keeper"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == capture.ChildArgument {
+		if err := capture.RunChild(os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // collect streams until the stream fails or n frames have come.
 func collect(t *testing.T, address string, o capture.Options, n int) ([]camera.Frame, error) {

@@ -1,0 +1,147 @@
+package capture
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/binside/binside/camera"
+	"github.com/binside/binside/vision"
+)
+
+// ChildArgument is the first argument of a process that must call RunChild.
+const ChildArgument = "capture-child"
+
+// request is what the parent asks of its child, on its standard input: never
+// on the command line, which everybody on the machine can read.
+type request struct {
+	Address   string    `json:"address"`
+	Transport Transport `json:"transport"`
+	Options   Options   `json:"options"`
+}
+
+// The child's messages begin with a byte of these.
+const (
+	messageFrame = 'F' // header and pixels
+	messageEnd   = 'E' // the stream has ended as io.EOF
+	messageError = 'X' // two bytes of length, and the reason
+)
+
+// header is what precedes a frame's pixels.
+type header struct {
+	Seq           uint64
+	Time          int64 // nanoseconds since 1970
+	Width, Height uint32
+}
+
+// RunChild is all that a child process does: it reads one request, and writes
+// frames until the stream ends, or until its standard input is closed because
+// the parent is gone.
+func RunChild(stdin io.Reader, stdout io.Writer) error {
+	in, out := bufio.NewReader(stdin), bufio.NewWriterSize(stdout, 1<<16)
+	line, err := in.ReadBytes('\n')
+	if err != nil {
+		return errors.New("capture: the parent asked for nothing")
+	}
+	var r request
+	if err := json.Unmarshal(line, &r); err != nil {
+		return errors.New("capture: the parent's request cannot be read")
+	}
+	if err := os.Setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", r.Transport.options()); err != nil {
+		return err
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		os.Exit(0) // a decoder that hangs would keep the process alive
+	}()
+	source, err := New(r.Address, r.Options)
+	if err == nil {
+		err = source.Stream(context.Background(), func(f camera.Frame) {
+			if writeFrame(out, f) != nil {
+				os.Exit(0) // nobody reads any more
+			}
+		})
+	}
+	return writeEnd(out, err)
+}
+
+func writeFrame(out *bufio.Writer, f camera.Frame) error {
+	if err := out.WriteByte(messageFrame); err != nil {
+		return err
+	}
+	h := header{f.Seq, f.Time.UnixNano(), uint32(f.Image.Width), uint32(f.Image.Height)}
+	if err := binary.Write(out, binary.LittleEndian, h); err != nil {
+		return err
+	}
+	if _, err := out.Write(f.Image.Pix); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+func writeEnd(out *bufio.Writer, reason error) error {
+	if errors.Is(reason, io.EOF) {
+		_ = out.WriteByte(messageEnd) // Flush returns the error
+		return out.Flush()
+	}
+	text := reason.Error()
+	text = text[:min(len(text), 4096)]
+	_ = out.WriteByte(messageError)                               // as above
+	_ = binary.Write(out, binary.LittleEndian, uint16(len(text))) // as above
+	_, _ = out.WriteString(text)                                  // as above
+	return out.Flush()
+}
+
+// readMessages hands frames on until the child says how it ended. A child is
+// not trusted: it reads a stranger's stream.
+func readMessages(in *bufio.Reader, maxPixels int, sink func(camera.Frame)) error {
+	for {
+		kind, err := in.ReadByte()
+		if err != nil {
+			return errDied
+		}
+		switch kind {
+		case messageEnd:
+			return io.EOF
+		case messageError:
+			var n uint16
+			if binary.Read(in, binary.LittleEndian, &n) != nil || n > 4096 {
+				return errDied
+			}
+			text := make([]byte, n)
+			if _, err := io.ReadFull(in, text); err != nil {
+				return errDied
+			}
+			return errors.New(string(text))
+		case messageFrame:
+			f, err := readFrame(in, maxPixels)
+			if err != nil {
+				return err
+			}
+			sink(f)
+		default:
+			return errDied
+		}
+	}
+}
+
+func readFrame(in io.Reader, maxPixels int) (camera.Frame, error) {
+	var h header
+	if err := binary.Read(in, binary.LittleEndian, &h); err != nil {
+		return camera.Frame{}, errDied
+	}
+	if h.Width == 0 || h.Height == 0 || uint64(h.Width)*uint64(h.Height) > uint64(maxPixels) {
+		return camera.Frame{}, fmt.Errorf("capture: pictures of %d×%d pixels, at most %d pixels are taken", h.Width, h.Height, maxPixels)
+	}
+	img := vision.NewImage(int(h.Width), int(h.Height))
+	if _, err := io.ReadFull(in, img.Pix); err != nil {
+		return camera.Frame{}, errDied
+	}
+	return camera.Frame{Seq: h.Seq, Time: time.Unix(0, h.Time), Image: img}, nil
+}

@@ -1,0 +1,172 @@
+package capture_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/binside/binside/camera"
+	"github.com/binside/binside/camera/cameratest"
+	"github.com/binside/binside/camera/capture"
+	"github.com/binside/binside/camera/keeper"
+)
+
+// children are the decoders' processes of this one.
+func children(t *testing.T) []int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	var pids []int
+	for _, path := range all {
+		line, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(line), "\x00"+capture.ChildArgument) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		require.NoError(t, err)
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err == nil && strings.Contains(string(status), fmt.Sprintf("PPid:\t%d\n", os.Getpid())) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func isolated(t *testing.T, address string, transport capture.Transport, o capture.Options) *capture.Isolated {
+	t.Helper()
+	s, err := capture.NewIsolated(address, transport, o)
+	require.NoError(t, err)
+	return s
+}
+
+func TestIsolatedFileToItsEnd(t *testing.T) {
+	path := cameratest.WriteVideo(t, 320, 240, 10, 25)
+	start := time.Date(2025, 3, 1, 8, 0, 0, 0, time.UTC)
+	var apart []camera.Frame
+	err := isolated(t, path, "", capture.Options{Unpaced: true, Start: start}).Stream(t.Context(), func(f camera.Frame) { apart = append(apart, f) })
+	require.ErrorIs(t, err, io.EOF)
+	within, err := collect(t, path, capture.Options{Unpaced: true, Start: start}, 0)
+	require.ErrorIs(t, err, io.EOF)
+	require.Len(t, apart, len(within))
+	for i := range apart {
+		require.Equal(t, within[i].Seq, apart[i].Seq)
+		require.True(t, within[i].Time.Equal(apart[i].Time))
+		require.Equal(t, within[i].Image, apart[i].Image)
+	}
+	require.Empty(t, children(t))
+}
+
+func TestIsolatedSaysWhy(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "none.mp4")
+	err := isolated(t, missing, "", capture.Options{}).Stream(t.Context(), func(camera.Frame) {})
+	require.ErrorContains(t, err, "no such file")
+	err = isolated(t, "rtsp://admin:hunter2@127.0.0.1:1/", "", capture.Options{}).Stream(t.Context(), func(camera.Frame) {})
+	require.ErrorContains(t, err, "cannot be opened")
+	require.NotContains(t, err.Error(), "hunter2")
+	_, err = capture.NewIsolated("rtsp://127.0.0.1/", "carrier-pigeon", capture.Options{})
+	require.ErrorContains(t, err, "tcp or udp")
+	s := isolated(t, missing, "", capture.Options{})
+	s.Program = "/bin/true"
+	require.Error(t, s.Stream(t.Context(), func(camera.Frame) {}))
+}
+
+func TestTransportIsTheCamerasOwn(t *testing.T) {
+	c := cameratest.StartRTSP(t, cameratest.RTSP{})
+	for _, transport := range []capture.Transport{capture.UDP, capture.TCP} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		n := 0
+		err := isolated(t, c.URL, transport, capture.Options{OpenTimeout: 30 * time.Second, ReadTimeout: 20 * time.Second}).Stream(ctx, func(camera.Frame) {
+			if n++; n == 5 {
+				require.Equal(t, transport == capture.UDP, receivesUDP(t), "%s", transport)
+				cancel()
+			}
+		})
+		cancel()
+		require.ErrorIs(t, err, context.Canceled, "%s", transport)
+	}
+}
+
+// receivesUDP reports whether a decoder holds a UDP socket.
+func receivesUDP(t *testing.T) bool {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/udp")
+	require.NoError(t, err)
+	for _, pid := range children(t) {
+		links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		require.NoError(t, err)
+		for _, link := range links {
+			target, err := os.Readlink(link)
+			inode, socket := strings.CutPrefix(strings.TrimSuffix(target, "]"), "socket:[")
+			if err == nil && socket && strings.Contains(string(table), " "+inode+" ") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestCrashAndHangOfADecoder does both to one of two cameras: it comes back,
+// and the other misses nothing.
+func TestCrashAndHangOfADecoder(t *testing.T) {
+	start := func() (*keeper.Keeper, *atomic.Uint64) {
+		c := cameratest.StartRTSP(t, cameratest.RTSP{Width: 320, Height: 240})
+		k := keeper.New(func() (camera.Source, error) {
+			return capture.NewIsolated(c.URL, "", capture.Options{OpenTimeout: 30 * time.Second})
+		}, keeper.Options{Backoff: 50 * time.Millisecond, Silence: 4 * time.Second, Grace: 10 * time.Second})
+		t.Cleanup(func() { require.NoError(t, k.Close()) })
+		var read atomic.Uint64
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				if _, err := k.Next(context.Background()); err != nil {
+					return
+				}
+				read.Add(1)
+			}
+		}()
+		t.Cleanup(func() { require.NoError(t, k.Close()); <-done })
+		return k, &read
+	}
+	streams := func(k *keeper.Keeper, connections uint64) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			s := k.State()
+			return s.Connections >= connections && s.Status == keeper.Streaming
+		}, 2*time.Minute, 20*time.Millisecond, "%+v", k.State())
+	}
+	victim, _ := start()
+	streams(victim, 1)
+	pids := children(t)
+	require.Len(t, pids, 1)
+	other, read := start()
+	streams(other, 1)
+
+	require.NoError(t, syscall.Kill(pids[0], syscall.SIGSEGV))
+	require.Eventually(t, func() bool { return strings.Contains(victim.State().Error, "the decoder died") }, time.Minute, time.Millisecond)
+	streams(victim, 2)
+	for _, pid := range children(t) {
+		if pid != pids[0] {
+			pids = append(pids, pid)
+		}
+	}
+	require.Len(t, pids, 3, "the other one's, and the new one")
+	before := read.Load()
+	require.NoError(t, syscall.Kill(max(pids[1], pids[2]), syscall.SIGSTOP)) // the latest
+	require.Eventually(t, func() bool { return victim.State().Status == keeper.Failed }, time.Minute, time.Millisecond)
+	streams(victim, 3)
+	s := other.State()
+	require.EqualValues(t, 1, s.Connections, "the other camera was not disturbed")
+	require.Greater(t, read.Load(), before+10, "and went on meanwhile")
+	require.Len(t, children(t), 2, "nothing is left behind")
+}
