@@ -1,14 +1,14 @@
-// Package capture is a camera behind FFmpeg, by way of OpenCV's VideoCapture:
-// RTSP streams and video files.
+// Package capture is a camera behind OpenCV's VideoCapture: RTSP streams and
+// video files by way of FFmpeg, V4L2 devices.
 //
 // One goroutine owns a capture from opening to closing, and every call into it
 // has a time limit, so that Stream returns within the read time-out of being
-// told to stop. It never reconnects, never opens anything but rtsp, rtsps and
-// regular local files (FFmpeg would know many more protocols), and never puts
+// told to stop. It never reconnects, never opens anything but rtsp, rtsps,
+// devices and regular local files (FFmpeg would know many more protocols), and never puts
 // an address into an error. No gocv.Mat leaves it.
 //
-// A decoder that crashes takes the process along; cameras that are not trusted
-// belong into a process of their own.
+// A decoder that crashes takes its process along: Isolated gives it one of its
+// own.
 package capture
 
 import (
@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -75,11 +76,18 @@ type Options struct {
 type Source struct {
 	address string
 	file    bool
+	device  bool // V4L2
 	opts    Options
 }
 
+var devicePath = regexp.MustCompile(`^/dev/video[0-9]{1,3}$`)
+
+// IsDevice reports whether a path is that of a V4L2 device.
+func IsDevice(path string) bool { return devicePath.MatchString(path) }
+
 // New returns a source for an rtsp:// or rtsps:// address, which may hold user
-// name and password, or for a video file by its path or file:// address.
+// name and password, for a V4L2 device (/dev/videoN), or for a video file by its
+// path or file:// address.
 func New(address string, opts Options) (*Source, error) {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {
@@ -92,6 +100,10 @@ func New(address string, opts Options) (*Source, error) {
 		opts.MaxPixels = 40_000_000
 	}
 	s := &Source{address: address, opts: opts}
+	if IsDevice(address) {
+		s.device = true
+		return s, nil
+	}
 	scheme, rest, hasScheme := strings.Cut(address, "://")
 	switch strings.ToLower(scheme) {
 	case "rtsp", "rtsps":
@@ -206,7 +218,11 @@ func (p *player) open() (*gocv.VideoCapture, error) {
 			return nil, errors.New("capture: not a regular file")
 		}
 	}
-	c, err := gocv.OpenVideoCaptureWithAPIParams(p.address, gocv.VideoCaptureFFmpeg, []gocv.VideoCaptureProperties{
+	api := gocv.VideoCaptureFFmpeg
+	if p.device {
+		api = gocv.VideoCaptureV4L2
+	}
+	c, err := gocv.OpenVideoCaptureWithAPIParams(p.address, api, []gocv.VideoCaptureProperties{
 		propertyOpenTimeout, gocv.VideoCaptureProperties(p.opts.OpenTimeout.Milliseconds()),
 		propertyReadTimeout, gocv.VideoCaptureProperties(p.opts.ReadTimeout.Milliseconds()),
 	})
@@ -215,8 +231,11 @@ func (p *player) open() (*gocv.VideoCapture, error) {
 			_ = c.Close()
 		}
 		// gocv's error quotes the address, with its password.
-		if p.file {
+		switch {
+		case p.file:
 			return nil, errors.New("capture: the file is no video that can be opened")
+		case p.device:
+			return nil, errors.New("capture: the device cannot be opened: it is not there, not a camera, or in use")
 		}
 		return nil, errors.New("capture: the stream cannot be opened: no such camera, no answer in time, or access denied")
 	}

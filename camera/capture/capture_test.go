@@ -105,6 +105,16 @@ func TestRefusals(t *testing.T) {
 	require.ErrorContains(t, err, "320×240")
 }
 
+// No device is here to be tried; that there is none is said.
+func TestDeviceThatIsNotThere(t *testing.T) {
+	require.True(t, capture.IsDevice("/dev/video0"))
+	for _, path := range []string{"/dev/video", "/dev/video0/../sda", "/dev/sda", "video0", "/dev/video0 "} {
+		require.False(t, capture.IsDevice(path), path)
+	}
+	_, err := collect(t, "/dev/video999", capture.Options{}, 1)
+	require.ErrorContains(t, err, "the device cannot be opened")
+}
+
 func TestCameraThatIsNotThere(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

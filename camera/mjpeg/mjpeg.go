@@ -2,9 +2,7 @@
 // (multipart/x-mixed-replace), as IP cameras, ESP32 boards, ffmpeg and the
 // demonstration station do.
 //
-// A part that cannot be decoded is counted and skipped. The package never puts
-// credentials, nor the URL's query (where many cameras want them), into an
-// error, and it never follows a redirect to another host with them. It does not
+// A part that cannot be decoded is counted and skipped. The package does not
 // reconnect.
 package mjpeg
 
@@ -12,13 +10,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/url"
 	"sync/atomic"
 	"time"
 
 	"github.com/binside/binside/camera"
+	"github.com/binside/binside/camera/httpcam"
 	"github.com/binside/binside/vision/codec"
 )
 
@@ -46,23 +42,15 @@ const maxBadRun = 100
 
 // Source is a camera.Source. Stream may be called again after it has returned.
 type Source struct {
-	address    *url.URL
-	user, pass string
-	opts       Options
-	frames     atomic.Uint64
-	bad        atomic.Uint64
+	client *httpcam.Client
+	opts   Options
+	frames atomic.Uint64
+	bad    atomic.Uint64
 }
 
 // New returns a source for an http or https address, which may hold user name
 // and password for basic authentication.
 func New(address string, opts Options) (*Source, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, errors.New("mjpeg: the address is not a URL") // the reason would quote it
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, fmt.Errorf("mjpeg: the address must be http://… or https://…, its scheme is %q", u.Scheme)
-	}
 	if opts.ConnectTimeout <= 0 {
 		opts.ConnectTimeout = 10 * time.Second
 	}
@@ -75,14 +63,11 @@ func New(address string, opts Options) (*Source, error) {
 	if opts.Limits.MaxPixels <= 0 {
 		opts.Limits.MaxPixels = codec.DefaultMaxPixels
 	}
-	s := &Source{opts: opts}
-	if u.User != nil {
-		s.user = u.User.Username()
-		s.pass, _ = u.User.Password()
-		u.User = nil
+	client, err := httpcam.New("mjpeg", address, opts.ConnectTimeout, opts.ReadTimeout)
+	if err != nil {
+		return nil, err
 	}
-	s.address = u
-	return s, nil
+	return &Source{client: client, opts: opts}, nil
 }
 
 // Counts returns the present counts; it may be called from any goroutine.
@@ -98,25 +83,14 @@ func (s *Source) Stream(ctx context.Context, sink func(camera.Frame)) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return s.reason(err)
+	return s.client.Reason(err)
 }
 
 func (s *Source) stream(ctx context.Context, sink func(camera.Frame)) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	transport := s.transport()
+	transport := s.client.Transport(false)
 	defer transport.CloseIdleConnections()
-	// The response's header must come in time, redirects included.
-	timer := time.AfterFunc(2*s.opts.ConnectTimeout, func() { cancel(errSlow) })
-	response, err := s.open(ctx, transport)
-	if !timer.Stop() && err == nil {
-		_ = response.Body.Close()
-		return errSlow
-	}
+	response, err := s.client.Get(ctx, transport)
 	if err != nil {
-		if cause := context.Cause(ctx); errors.Is(cause, errSlow) {
-			return cause
-		}
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
@@ -125,74 +99,6 @@ func (s *Source) stream(ctx context.Context, sink func(camera.Frame)) error {
 		return err
 	}
 	return s.receive(ctx, newParts(response.Body, boundary, s.opts.Limits.MaxBytes), sink)
-}
-
-var errSlow = errors.New("the camera did not answer in time")
-
-// transport makes connections whose every read has a time limit. Cameras are
-// reached directly, never through the environment's proxy.
-func (s *Source) transport() *http.Transport {
-	dialer := &net.Dialer{Timeout: s.opts.ConnectTimeout}
-	return &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			return &impatient{Conn: c, limit: s.opts.ReadTimeout}, nil
-		},
-		TLSHandshakeTimeout:    s.opts.ConnectTimeout,
-		ResponseHeaderTimeout:  s.opts.ConnectTimeout,
-		MaxResponseHeaderBytes: 64 << 10,
-		DisableCompression:     true,
-		DisableKeepAlives:      true,
-	}
-}
-
-// impatient is a connection whose reads fail after a time without a byte.
-type impatient struct {
-	net.Conn
-	limit time.Duration
-}
-
-func (c *impatient) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.limit)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Read(p)
-}
-
-func (s *Source) open(ctx context.Context, transport *http.Transport) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address.String(), nil)
-	if err != nil {
-		return nil, errors.New("the address cannot be asked for")
-	}
-	if s.user != "" || s.pass != "" {
-		request.SetBasicAuth(s.user, s.pass)
-	}
-	client := &http.Client{Transport: transport, CheckRedirect: s.redirect}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusOK {
-		_ = response.Body.Close()
-		return nil, fmt.Errorf("the camera answers %s", response.Status)
-	}
-	return response, nil
-}
-
-// redirect allows a few redirects on the same host only: what a camera's
-// network says must not make the server ask others, least of all with the
-// camera's password.
-func (s *Source) redirect(to *http.Request, via []*http.Request) error {
-	if len(via) > 3 {
-		return errors.New("too many redirects")
-	}
-	if to.URL.Hostname() != s.address.Hostname() {
-		return errors.New("the camera redirects to another host")
-	}
-	return nil
 }
 
 // receive decodes parts until the stream fails.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/binside/binside/camera/capture"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
@@ -21,8 +22,9 @@ type Camera struct {
 	ID          string             `json:"id"`
 	StationID   string             `json:"station_id"`
 	Name        string             `json:"name"`
-	Kind        station.CameraKind `json:"kind" enum:"push,mjpeg,rtsp,file"`
+	Kind        station.CameraKind `json:"kind" enum:"push,mjpeg,rtsp,snapshot,file,folder,device"`
 	URLRedacted string             `json:"url_redacted,omitempty" doc:"Where the frames are fetched, user name, password and query hidden"`
+	Transport   string             `json:"transport,omitempty" enum:"tcp,udp"`
 	Enabled     bool               `json:"enabled"`
 	Regions     []station.Region   `json:"regions"`
 	State       CameraState        `json:"state"`
@@ -45,21 +47,23 @@ type CameraState struct {
 
 // NewCamera is the body of POST /stations/{id}/cameras.
 type NewCamera struct {
-	ID      string             `json:"id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{1,62}$" doc:"A UUIDv7 is given where it is absent"`
-	Name    string             `json:"name" minLength:"1" maxLength:"200"`
-	Kind    station.CameraKind `json:"kind" enum:"push,mjpeg,rtsp,file"`
-	URL     string             `json:"url,omitempty" maxLength:"2048" doc:"http(s)://… for mjpeg, rtsp(s)://… for rtsp, a path for file, nothing for push"`
-	Enabled *bool              `json:"enabled,omitempty" doc:"true where it is absent"`
-	Regions []station.Region   `json:"regions" maxItems:"32"`
+	ID        string             `json:"id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{1,62}$" doc:"A UUIDv7 is given where it is absent"`
+	Name      string             `json:"name" minLength:"1" maxLength:"200"`
+	Kind      station.CameraKind `json:"kind" enum:"push,mjpeg,rtsp,snapshot,file,folder,device"`
+	URL       string             `json:"url,omitempty" maxLength:"2048" doc:"http(s)://… for mjpeg and snapshot, rtsp(s)://… for rtsp, a path for file, folder and device (/dev/videoN), nothing for push"`
+	Transport string             `json:"transport,omitempty" enum:"tcp,udp" doc:"For rtsp: how its packets travel; tcp where it is absent"`
+	Enabled   *bool              `json:"enabled,omitempty" doc:"true where it is absent"`
+	Regions   []station.Region   `json:"regions" maxItems:"32"`
 }
 
 // CameraChange is the body of PATCH /cameras/{id}: what is absent stays.
 type CameraChange struct {
-	Name    *string             `json:"name,omitempty" minLength:"1" maxLength:"200"`
-	Kind    *station.CameraKind `json:"kind,omitempty" enum:"push,mjpeg,rtsp,file"`
-	URL     *string             `json:"url,omitempty" maxLength:"2048"`
-	Enabled *bool               `json:"enabled,omitempty"`
-	Regions []station.Region    `json:"regions,omitempty" maxItems:"32"`
+	Name      *string             `json:"name,omitempty" minLength:"1" maxLength:"200"`
+	Kind      *station.CameraKind `json:"kind,omitempty" enum:"push,mjpeg,rtsp,snapshot,file,folder,device"`
+	URL       *string             `json:"url,omitempty" maxLength:"2048"`
+	Transport *string             `json:"transport,omitempty" enum:"tcp,udp"`
+	Enabled   *bool               `json:"enabled,omitempty"`
+	Regions   []station.Region    `json:"regions,omitempty" maxItems:"32"`
 }
 
 type cameraOut struct{ Body Camera }
@@ -136,7 +140,7 @@ func (s *Server) createCamera(ctx context.Context, in *struct {
 	}
 	c := station.Camera{
 		ID: in.Body.ID, StationID: in.ID, Name: strings.TrimSpace(in.Body.Name), Kind: in.Body.Kind,
-		URL: in.Body.URL, Enabled: in.Body.Enabled == nil || *in.Body.Enabled, Regions: in.Body.Regions,
+		URL: in.Body.URL, Transport: in.Body.Transport, Enabled: in.Body.Enabled == nil || *in.Body.Enabled, Regions: in.Body.Regions,
 	}
 	if err := s.checkCamera(c); err != nil {
 		return nil, err
@@ -160,6 +164,10 @@ func (s *Server) changeCamera(ctx context.Context, in *struct {
 	set(&c.Name, in.Body.Name)
 	set(&c.Kind, in.Body.Kind)
 	set(&c.URL, in.Body.URL)
+	if c.Kind != station.RTSP {
+		c.Transport = "" // it belonged to the kind before
+	}
+	set(&c.Transport, in.Body.Transport)
 	set(&c.Enabled, in.Body.Enabled)
 	if in.Body.Regions != nil {
 		c.Regions = in.Body.Regions
@@ -203,7 +211,7 @@ func (s *Server) viewCameras(cameras []station.Camera) []Camera {
 	out := make([]Camera, len(cameras))
 	for i, c := range cameras {
 		v := Camera{
-			ID: c.ID, StationID: c.StationID, Name: c.Name, Kind: c.Kind, URLRedacted: redacted(c), Enabled: c.Enabled,
+			ID: c.ID, StationID: c.StationID, Name: c.Name, Kind: c.Kind, URLRedacted: redacted(c), Transport: c.Transport, Enabled: c.Enabled,
 			Regions: c.Regions, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, State: CameraState{Status: "stopped"},
 		}
 		if v.Regions == nil {
@@ -240,7 +248,7 @@ const hiddenText = "***"
 // redacted is a camera's URL without user name and password, and without the
 // values of its query, where cheap cameras take their password.
 func redacted(c station.Camera) string {
-	if c.URL == "" || c.Kind == station.File {
+	if c.URL == "" || c.Kind == station.File || c.Kind == station.Folder || c.Kind == station.Device {
 		return c.URL
 	}
 	u, err := url.Parse(c.URL)
@@ -269,19 +277,26 @@ func (s *Server) checkCamera(c station.Camera) error {
 	if strings.Contains(c.URL, hiddenText) {
 		return invalid(at, "this is the redacted URL; send the whole one, or leave it out to keep it")
 	}
+	if c.Transport != "" && c.Kind != station.RTSP {
+		return invalid("body.transport", "only an rtsp camera has a transport")
+	}
 	switch c.Kind {
 	case station.Push:
 		if c.URL != "" {
 			return invalid(at, "a push camera has no URL")
 		}
-	case station.MJPEG:
+	case station.MJPEG, station.Snapshot:
 		return checkURL(c.URL, "http", "https")
 	case station.RTSP:
 		return checkURL(c.URL, "rtsp", "rtsps")
-	case station.File:
+	case station.File, station.Folder:
 		return s.checkFile(c.URL)
+	case station.Device:
+		if !capture.IsDevice(c.URL) {
+			return invalid(at, "a V4L2 device such as /dev/video0 is expected")
+		}
 	default:
-		return invalid("body.kind", "push, mjpeg, rtsp or file is expected")
+		return invalid("body.kind", "push, mjpeg, rtsp, snapshot, file, folder or device is expected")
 	}
 	return nil
 }
@@ -298,12 +313,12 @@ func checkURL(text string, schemes ...string) error {
 	return invalid("body.url", "a URL that begins with "+strings.Join(schemes, ":// or ")+":// is expected")
 }
 
-// checkFile keeps cameras of kind "file" inside the one folder that was set
+// checkFile keeps cameras of kind "file" and "folder" inside the one folder that was set
 // for them, symbolic links followed.
 func (s *Server) checkFile(path string) error {
 	const at = "body.url"
 	if s.cfg.MediaDir == "" {
-		return invalid(at, "cameras of kind file are not allowed here: no media folder is configured")
+		return invalid(at, "cameras of kind file and folder are not allowed here: no media folder is configured")
 	}
 	dir, err := filepath.EvalSymlinks(s.cfg.MediaDir)
 	if err != nil {
@@ -311,7 +326,7 @@ func (s *Server) checkFile(path string) error {
 	}
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil || !filepath.IsAbs(path) || !strings.HasPrefix(target, dir+string(filepath.Separator)) {
-		return invalid(at, "an absolute path of a file in the media folder is expected")
+		return invalid(at, "an absolute path in the media folder is expected")
 	}
 	return nil
 }

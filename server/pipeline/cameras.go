@@ -151,7 +151,7 @@ func (c *Cameras) enabled(ctx context.Context) (map[string]station.Camera, error
 
 // sameCamera says whether a change concerns what runs: a new name does not.
 func sameCamera(a, b station.Camera) bool {
-	return a.StationID == b.StationID && a.Kind == b.Kind && a.URL == b.URL && reflect.DeepEqual(a.Regions, b.Regions)
+	return a.StationID == b.StationID && a.Kind == b.Kind && a.URL == b.URL && a.Transport == b.Transport && reflect.DeepEqual(a.Regions, b.Regions)
 }
 
 func (c *Cameras) running() map[string]*cameraRun {

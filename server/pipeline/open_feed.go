@@ -11,6 +11,7 @@ import (
 	"github.com/binside/binside/camera/capture"
 	"github.com/binside/binside/camera/keeper"
 	"github.com/binside/binside/camera/mjpeg"
+	"github.com/binside/binside/camera/snapshot"
 	"github.com/binside/binside/server/station"
 )
 
@@ -26,12 +27,21 @@ func OpenFeed(cam station.Camera, log *slog.Logger) (Feed, error) {
 	case station.MJPEG:
 		open = func() (camera.Source, error) { return source(mjpeg.New(cam.URL, mjpeg.Options{})) }
 	case station.RTSP:
-		open = func() (camera.Source, error) { return source(capture.New(cam.URL, capture.Options{})) }
+		open = func() (camera.Source, error) {
+			return source(capture.NewIsolated(cam.URL, capture.Transport(cam.Transport), capture.Options{}))
+		}
+	case station.Device:
+		open = func() (camera.Source, error) { return source(capture.NewIsolated(cam.URL, "", capture.Options{})) }
+	case station.Snapshot:
+		open = func() (camera.Source, error) { return source(snapshot.NewPoller(cam.URL, snapshot.Options{})) }
+	case station.Folder:
+		opts.Block, opts.Frozen = true, -1
+		open = func() (camera.Source, error) { return source(snapshot.NewFolder(cam.URL, snapshot.Options{})) }
 	case station.File:
 		// A file is not live: it waits for the detector, and whatever stands
 		// still in it is meant to.
 		opts.Block, opts.Frozen = true, -1
-		open = func() (camera.Source, error) { return source(capture.New(cam.URL, capture.Options{})) }
+		open = func() (camera.Source, error) { return source(capture.NewIsolated(cam.URL, "", capture.Options{})) }
 	default:
 		return nil, fmt.Errorf("kind %q is unknown", cam.Kind)
 	}

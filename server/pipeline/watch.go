@@ -14,7 +14,7 @@ import (
 // camera's goroutine, state to any.
 type watch struct {
 	monitor *condition.Monitor
-	// still: the camera shows a file, in which whatever stands still is meant
+	// still: the camera shows files, in which whatever stands still is meant
 	// to.
 	still bool
 	// stamped: the frames carry the time of a clock that is not this machine's.
@@ -28,7 +28,7 @@ type watch struct {
 
 func newWatch(cfg condition.Config, kind station.CameraKind, log *slog.Logger) (*watch, error) {
 	monitor, err := condition.New(cfg)
-	return &watch{monitor: monitor, still: kind == station.File, stamped: kind == station.Push, log: log}, err
+	return &watch{monitor: monitor, still: kind == station.File || kind == station.Folder, stamped: kind == station.Push, log: log}, err
 }
 
 func (w *watch) look(f camera.Frame) {

@@ -45,6 +45,10 @@ const (
 	MJPEG CameraKind = "mjpeg" // motion JPEG over HTTP
 	RTSP  CameraKind = "rtsp"  // H.264 or H.265
 	File  CameraKind = "file"  // a video file on the server
+
+	Snapshot CameraKind = "snapshot" // one picture at a time over HTTP
+	Folder   CameraKind = "folder"   // pictures in a folder on the server
+	Device   CameraKind = "device"   // a V4L2 device on the server
 )
 
 // Camera is one camera at a station and the bins it sees.
@@ -53,9 +57,12 @@ type Camera struct {
 	StationID string     `json:"station_id"`
 	Name      string     `json:"name"`
 	Kind      CameraKind `json:"kind"`
-	// URL is where the frames are fetched (mjpeg, rtsp) or the file's path;
-	// empty for push. It may hold a credential: Redacted hides it.
-	URL       string    `json:"url,omitempty"`
+	// URL is where the frames are fetched (mjpeg, rtsp, snapshot), or the path
+	// of the file, folder or device; empty for push. It may hold a credential:
+	// Redacted hides it.
+	URL string `json:"url,omitempty"`
+	// Transport is tcp (which empty stands for) or udp, for rtsp.
+	Transport string    `json:"transport,omitempty"`
 	Enabled   bool      `json:"enabled"`
 	Regions   []Region  `json:"regions"`
 	CreatedAt time.Time `json:"created_at"`

@@ -220,26 +220,31 @@ func TestRestoreRefusesDamage(t *testing.T) {
 }
 
 // olderBackup makes a backup what it would have been under an older schema,
-// without the columns of inspections that came later.
-func olderBackup(t *testing.T, data []byte, schema int64, later []string) []byte {
+// without what came later: columns by table, and the tables with none named.
+func olderBackup(t *testing.T, data []byte, schema int64, later map[string][]string) []byte {
 	t.Helper()
-	var rows []byte
+	rows := map[string][]byte{}
 	data = repack(t, data, func(name string, content []byte) []byte {
-		if name != "inspections.jsonl" {
+		table := strings.TrimSuffix(name, ".jsonl")
+		columns, changed := later[table]
+		switch {
+		case !changed:
 			return content
+		case columns == nil:
+			return nil
 		}
 		for line := range bytes.Lines(content) {
 			var row map[string]json.RawMessage
 			require.NoError(t, json.Unmarshal(line, &row))
-			for _, c := range later {
+			for _, c := range columns {
 				require.Contains(t, row, c)
 				delete(row, c)
 			}
 			out, err := json.Marshal(row)
 			require.NoError(t, err)
-			rows = append(append(rows, out...), '\n')
+			rows[table] = append(append(rows[table], out...), '\n')
 		}
-		return rows
+		return rows[table]
 	})
 	return repack(t, data, func(name string, content []byte) []byte {
 		if name != "header.json" {
@@ -248,10 +253,18 @@ func olderBackup(t *testing.T, data []byte, schema int64, later []string) []byte
 		var h store.BackupInfo
 		require.NoError(t, json.Unmarshal(content, &h))
 		h.Schema = schema
-		i := slices.IndexFunc(h.Tables, func(t store.BackupTable) bool { return t.Name == "inspections" })
-		sum := sha256.Sum256(rows)
-		h.Tables[i].SHA256, h.Tables[i].Bytes = hex.EncodeToString(sum[:]), int64(len(rows))
-		h.Tables[i].Columns = slices.DeleteFunc(h.Tables[i].Columns, func(c string) bool { return slices.Contains(later, c) })
+		h.Tables = slices.DeleteFunc(h.Tables, func(t store.BackupTable) bool {
+			columns, changed := later[t.Name]
+			return changed && columns == nil
+		})
+		for i := range h.Tables {
+			table := &h.Tables[i]
+			if columns := later[table.Name]; columns != nil {
+				sum := sha256.Sum256(rows[table.Name])
+				table.SHA256, table.Bytes = hex.EncodeToString(sum[:]), int64(len(rows[table.Name]))
+				table.Columns = slices.DeleteFunc(table.Columns, func(c string) bool { return slices.Contains(columns, c) })
+			}
+		}
 		out, err := json.Marshal(h)
 		require.NoError(t, err)
 		return out
@@ -263,26 +276,34 @@ func olderBackup(t *testing.T, data []byte, schema int64, later []string) []byte
 func TestRestoreOfAnOlderBackup(t *testing.T) {
 	a := open(t, sqliteURL(t))
 	fill(t, a)
+	told, err := a.ListInspections(ctxOf(t), inspection.Filter{Limit: 1})
+	require.NoError(t, err)
+	_, err = a.OpenPrompt(ctxOf(t), told[0], inspection.Prompt{State: inspection.PromptOpen, OpenedAt: told[0].DecidedAt, Until: told[0].DecidedAt})
+	require.NoError(t, err)
 	data, info := backup(t, a)
 	want, err := a.ListInspections(ctxOf(t), inspection.Filter{Limit: 200})
 	require.NoError(t, err)
 	require.NotNil(t, want[0].Reading)
 	require.NotNil(t, want[0].Agreement)
+	require.NotNil(t, want[0].Prompt)
 	require.Positive(t, want[0].PassAt)
 	newest := []struct { // from the newest schema down
-		columns []string
+		table   string
+		columns []string // nil: the whole table came
 		clear   func(i *inspection.Inspection)
 	}{
-		{[]string{"reading"}, func(i *inspection.Inspection) { i.Reading = nil }},
-		{[]string{"score", "tell_at", "miss", "pass_at", "bound_level", "harm_version"}, func(i *inspection.Inspection) {
+		{"cameras", []string{"transport"}, func(*inspection.Inspection) {}},
+		{"prompts", nil, func(i *inspection.Inspection) { i.Prompt = nil }},
+		{"inspections", []string{"reading"}, func(i *inspection.Inspection) { i.Reading = nil }},
+		{"inspections", []string{"score", "tell_at", "miss", "pass_at", "bound_level", "harm_version"}, func(i *inspection.Inspection) {
 			i.Score, i.TellAt, i.Miss, i.PassAt, i.BoundLevel, i.HarmVersion = 0, 0, 0, 0, "", ""
 		}},
-		{[]string{"agreement", "strangeness"}, func(i *inspection.Inspection) { i.Agreement, i.Strangeness = nil, nil }},
+		{"inspections", []string{"agreement", "strangeness"}, func(i *inspection.Inspection) { i.Agreement, i.Strangeness = nil, nil }},
 	}
 	require.EqualValues(t, 1+len(newest), info.Schema, "the test knows every schema")
-	var later []string
+	later := map[string][]string{}
 	for n, c := range newest {
-		later = append(later, c.columns...)
+		later[c.table] = append(later[c.table], c.columns...)
 		for _, i := range want {
 			c.clear(i)
 		}

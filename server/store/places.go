@@ -157,12 +157,12 @@ func (s *Store) CreateCamera(ctx context.Context, c *station.Camera) error {
 		if err != nil {
 			return err
 		}
-		return tx.exec(ctx, `INSERT INTO cameras (id, station_id, name, kind, url, enabled, regions, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			c.ID, c.StationID, c.Name, string(c.Kind), c.URL, c.Enabled, regions, micros(c.CreatedAt), micros(c.UpdatedAt))
+		return tx.exec(ctx, `INSERT INTO cameras (id, station_id, name, kind, url, transport, enabled, regions, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			c.ID, c.StationID, c.Name, string(c.Kind), c.URL, c.Transport, c.Enabled, regions, micros(c.CreatedAt), micros(c.UpdatedAt))
 	})
 }
 
-// UpdateCamera replaces name, kind, URL, enabled and regions as UpdateStation
+// UpdateCamera replaces name, kind, URL, transport, enabled and regions as UpdateStation
 // does. The station of a camera never changes.
 func (s *Store) UpdateCamera(ctx context.Context, c *station.Camera) error {
 	updated := s.after(c.UpdatedAt)
@@ -172,8 +172,8 @@ func (s *Store) UpdateCamera(ctx context.Context, c *station.Camera) error {
 			return err
 		}
 		return tx.change(ctx, "cameras", c.ID,
-			`UPDATE cameras SET name = $1, kind = $2, url = $3, enabled = $4, regions = $5, updated_at = $6 WHERE id = $7 AND updated_at = $8`,
-			c.Name, string(c.Kind), c.URL, c.Enabled, regions, micros(updated), c.ID, micros(c.UpdatedAt))
+			`UPDATE cameras SET name = $1, kind = $2, url = $3, transport = $4, enabled = $5, regions = $6, updated_at = $7 WHERE id = $8 AND updated_at = $9`,
+			c.Name, string(c.Kind), c.URL, c.Transport, c.Enabled, regions, micros(updated), c.ID, micros(c.UpdatedAt))
 	})
 	if err == nil {
 		c.UpdatedAt = updated
@@ -197,11 +197,11 @@ func cameraJSON(ctx context.Context, tx *txn, c *station.Camera) (string, error)
 	return toJSON(c.Regions)
 }
 
-const selectCameras = `SELECT id, station_id, name, kind, url, enabled, regions, created_at, updated_at FROM cameras`
+const selectCameras = `SELECT id, station_id, name, kind, url, transport, enabled, regions, created_at, updated_at FROM cameras`
 
 func scanCamera(row scanner) (station.Camera, error) {
 	var c station.Camera
-	err := row.Scan(&c.ID, &c.StationID, &c.Name, &c.Kind, &c.URL, &c.Enabled, fromJSON(&c.Regions), at(&c.CreatedAt), at(&c.UpdatedAt))
+	err := row.Scan(&c.ID, &c.StationID, &c.Name, &c.Kind, &c.URL, &c.Transport, &c.Enabled, fromJSON(&c.Regions), at(&c.CreatedAt), at(&c.UpdatedAt))
 	return c, err
 }
 

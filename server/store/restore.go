@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -80,7 +81,7 @@ func (s *Store) unpack(ctx context.Context, tx *txn, r io.Reader) (info BackupIn
 	if info, err = s.readHeader(in); err != nil {
 		return info, err
 	}
-	for n, t := range tables {
+	for n, t := range tablesOf(info.Schema) {
 		if err := loadTable(ctx, tx, in, t, info.Tables[n]); err != nil {
 			return info, fmt.Errorf("table %s: %w", t.name, err)
 		}
@@ -122,15 +123,21 @@ func (s *Store) readHeader(in *tar.Reader) (info BackupInfo, err error) {
 		return info, fmt.Errorf("%w: the backup was made by a newer version of the program (format %d, schema %d; this one knows %d and %d)",
 			ErrInvalid, info.FormatVersion, info.Schema, backupVersion, s.schema)
 	}
-	if len(info.Tables) != len(tables) {
-		return info, damaged(fmt.Errorf("%d tables instead of %d", len(info.Tables), len(tables)))
+	known := tablesOf(info.Schema)
+	if len(info.Tables) != len(known) {
+		return info, damaged(fmt.Errorf("%d tables instead of %d", len(info.Tables), len(known)))
 	}
-	for n, t := range tables {
+	for n, t := range known {
 		if info.Tables[n].Name != t.name || info.Tables[n].File != t.name+".jsonl" {
 			return info, damaged(fmt.Errorf("table %q where %q belongs", info.Tables[n].Name, t.name))
 		}
 	}
 	return info, nil
+}
+
+// tablesOf are the tables that a schema has.
+func tablesOf(schema int64) []table {
+	return slices.DeleteFunc(slices.Clone(tables), func(t table) bool { return t.since > schema })
 }
 
 // loadTable inserts one file's rows and compares what it has read, and what

@@ -89,7 +89,7 @@ func places(t *testing.T, st *store.Store) {
 		require.NoError(t, st.CreateBin(ctx, &station.Bin{ID: id, StationID: "north", Name: id, Accepts: []string{"recyclable"}}))
 	}
 	require.NoError(t, st.CreateCamera(ctx, &station.Camera{
-		ID: "cam", StationID: "north", Name: "camera", Kind: station.RTSP, URL: "rtsp://user:secret@192.0.2.1/live", Enabled: true,
+		ID: "cam", StationID: "north", Name: "camera", Kind: station.RTSP, URL: "rtsp://user:secret@192.0.2.1/live", Transport: "udp", Enabled: true,
 		Regions: []station.Region{{BinID: "blue", Polygon: vision.Full()}},
 	}))
 }

@@ -30,6 +30,8 @@ type table struct {
 	name    string
 	key     string
 	columns []column
+	// since is the schema that brought the table: an older backup lacks it.
+	since int64
 	// seeded rows are made by the migrations and replaced by a restore.
 	seeded bool
 }
@@ -39,7 +41,7 @@ type table struct {
 var tables = []table{
 	{name: "stations", key: "id", columns: columns(text, "id", "name", "region_path", "time_zone", integer, "created_at", "updated_at")},
 	{name: "bins", key: "id", columns: columns(text, "id", "station_id", "name", "accepts", "thresholds", integer, "created_at", "updated_at")},
-	{name: "cameras", key: "id", columns: columns(text, "id", "station_id", "name", "kind", "url", boolean, "enabled", text, "regions",
+	{name: "cameras", key: "id", columns: columns(text, "id", "station_id", "name", "kind", "url", "transport", boolean, "enabled", text, "regions",
 		integer, "created_at", "updated_at")},
 	{name: "counters", key: "name", columns: columns(text, "name", integer, "value"), seeded: true},
 	{name: "inspections", key: "seq", columns: columns(integer, "seq", text, "id", "station_id", "bin_id", "camera_id", "source",
@@ -50,7 +52,7 @@ var tables = []table{
 		integer, "bytes", "width", "height", text, "item", integer, "expires_at", "deleted_at")},
 	{name: "reviews", key: "inspection_id, ordinal", columns: columns(text, "inspection_id", integer, "ordinal",
 		text, "decision", "category", "item_class", "decided_by", integer, "decided_at")},
-	{name: "prompts", key: "inspection_id", columns: columns(text, "inspection_id", "station_id", "state", "means", "receipt",
+	{name: "prompts", key: "inspection_id", since: 5, columns: columns(text, "inspection_id", "station_id", "state", "means", "receipt",
 		integer, "opened_at", "until_at", "ended_at")},
 	{name: "samples", key: "id", columns: columns(text, "id", "category", "item_class", "source", "deposit_id", "station_id",
 		integer, "captured_at", text, "labelled_by", integer, "labelled_at", "width", "height", text, "object_key")},
