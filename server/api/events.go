@@ -50,18 +50,18 @@ func (s *Server) serveEvents(c *fiber.Ctx) error {
 			return invalid("header.Last-Event-ID", "the id of an event is expected")
 		}
 	}
-	ctx, cancel := s.untilStop()
-	// Subscribed before anything is replayed, so that nothing falls between.
-	sub, err := s.Hub.Subscribe(ctx, func(i *inspection.Inspection) bool { return station == "" || i.StationID == station })
-	if err != nil {
-		cancel()
-		return err
-	}
-	reviews, leave := s.Changes.Subscribe()
-	return s.stream(c, ctx, cancel, func(ctx context.Context, out *sse) error {
-		defer leave()
-		defer sub.Close()
-		return (&stream{sse: out, sub: sub, reviews: reviews, station: station, after: after}).run(ctx)
+	return s.stream(c, func(ctx context.Context) (func(context.Context, *sse) error, error) {
+		// Subscribed before anything is replayed, so that nothing falls between.
+		sub, err := s.Hub.Subscribe(ctx, func(i *inspection.Inspection) bool { return station == "" || i.StationID == station })
+		if err != nil {
+			return nil, err
+		}
+		reviews, leave := s.Changes.Subscribe()
+		return func(ctx context.Context, out *sse) error {
+			defer leave()
+			defer sub.Close()
+			return (&stream{sse: out, sub: sub, reviews: reviews, station: station, after: after}).run(ctx)
+		}, nil
 	})
 }
 
@@ -84,8 +84,8 @@ func (st *stream) run(ctx context.Context) error {
 	if err := st.flush(); err != nil {
 		return err
 	}
-	beat := time.NewTicker(st.server.cfg.Heartbeat)
-	defer beat.Stop()
+	tick := time.NewTicker(st.server.cfg.Heartbeat)
+	defer tick.Stop()
 	for {
 		var err error
 		select {
@@ -98,8 +98,8 @@ func (st *stream) run(ctx context.Context) error {
 			err = st.forward(e)
 		case i := <-st.reviews:
 			err = st.review(i)
-		case <-beat.C:
-			err = st.sse.beat(ctx)
+		case <-tick.C:
+			err = st.beat(ctx)
 		}
 		if err == nil {
 			err = st.flush()

@@ -16,7 +16,7 @@ import (
 
 // lookEvery is how often a screen's stream looks whether the cameras can be
 // believed.
-const lookEvery = time.Second
+const lookEvery = 2 * time.Second
 
 func (s *Server) registerScreenEvents() {
 	s.handlePlain(route{
@@ -42,17 +42,17 @@ func (s *Server) serveScreenEvents(c *fiber.Ctx) error {
 	if _, err := s.Store.GetStation(c.UserContext(), id); err != nil {
 		return err
 	}
-	ctx, cancel := s.untilStop()
-	sub, err := s.Hub.Subscribe(ctx, func(i *inspection.Inspection) bool { return i.StationID == id })
-	if err != nil {
-		cancel()
-		return err
-	}
-	changes, leave := s.Changes.Subscribe()
-	return s.stream(c, ctx, cancel, func(ctx context.Context, out *sse) error {
-		defer leave()
-		defer sub.Close()
-		return (&screenStream{sse: out, station: id, sub: sub, changes: changes}).run(ctx)
+	return s.stream(c, func(ctx context.Context) (func(context.Context, *sse) error, error) {
+		sub, err := s.Hub.Subscribe(ctx, func(i *inspection.Inspection) bool { return i.StationID == id })
+		if err != nil {
+			return nil, err
+		}
+		changes, leave := s.Changes.Subscribe()
+		return func(ctx context.Context, out *sse) error {
+			defer leave()
+			defer sub.Close()
+			return (&screenStream{sse: out, station: id, sub: sub, changes: changes}).run(ctx)
+		}, nil
 	})
 }
 

@@ -27,8 +27,15 @@ type sse struct {
 	w    *bufio.Writer
 }
 
-// stream answers a request with events: run writes them until ctx ends.
-func (s *Server) stream(c *fiber.Ctx, ctx context.Context, cancel context.CancelFunc, run func(context.Context, *sse) error) error {
+// stream answers a request with events. begin says what writes them until its
+// context ends, or why nothing can.
+func (s *Server) stream(c *fiber.Ctx, begin func(context.Context) (run func(context.Context, *sse) error, err error)) error {
+	ctx, cancel := s.untilStop()
+	run, err := begin(ctx)
+	if err != nil {
+		cancel()
+		return err
+	}
 	st := &sse{
 		server: s, principal: principalOf(c.UserContext()), cookie: c.Cookies(sessionCookie), token: c.Get(fiber.HeaderAuthorization),
 		conn: c.Context().Conn(), // lives as long as the answer is being written

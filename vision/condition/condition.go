@@ -184,6 +184,7 @@ func (m *Monitor) lasting(kind Kind, at time.Time) bool {
 		return true
 	case Black, Overexposed, Night, Clock:
 		span = m.cfg.Brief
+	default:
 	}
 	if at.Sub(m.votes[0].at) < span-m.cfg.Every {
 		return false

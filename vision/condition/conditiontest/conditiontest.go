@@ -23,7 +23,7 @@ type Fault struct {
 
 // New draws a fault of the kind: how bad it is, and where, depends on the seed.
 func New(kind condition.Kind, seed uint64) *Fault {
-	rng := rand.New(rand.NewPCG(seed, 41)) //nolint:gosec // the same fault for the same seed
+	rng := rand.New(rand.NewPCG(seed, 41))
 	f := &Fault{kind: kind, seed: seed}
 	between := func(a, b float64) float64 { return a + rng.Float64()*(b-a) }
 	switch kind {
@@ -82,7 +82,7 @@ func (f *Fault) Break(frame condition.Frame) condition.Frame {
 // draws another one.
 func (f *Fault) expose(m *vision.Image, gain, level, noise float64) *vision.Image {
 	f.seed++
-	rng := rand.New(rand.NewPCG(f.seed, 43)) //nolint:gosec // as above
+	rng := rand.New(rand.NewPCG(f.seed, 43))
 	out := vision.NewImage(m.Width, m.Height)
 	for i, v := range m.Pix {
 		out.Pix[i] = clip(float64(v)*gain + level + noise*rng.NormFloat64())
@@ -93,7 +93,7 @@ func (f *Fault) expose(m *vision.Image, gain, level, noise float64) *vision.Imag
 // cover is a surface close before the lens: one soft colour.
 func (f *Fault) cover(m *vision.Image, colour [3]float64, slope float64) *vision.Image {
 	f.seed++
-	rng := rand.New(rand.NewPCG(f.seed, 47)) //nolint:gosec // as above
+	rng := rand.New(rand.NewPCG(f.seed, 47))
 	out := vision.NewImage(m.Width, m.Height)
 	for y := range m.Height {
 		for x := range m.Width {
