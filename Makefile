@@ -32,7 +32,7 @@ test: ## install what is missing and run every test
 	cd server/web && npm run --silent test
 	/usr/bin/python3 -m unittest discover -s models/training
 	go test -race -timeout 45m ./...
-	go test -timeout 45m -run '^(TestDemonstrationStation|TestCameraFaults|TestHundredDeposits)$$' ./camera ./server/cmd/binside
+	go test -timeout 45m -run '^(TestDemonstrationStation|TestCameraFaults|TestGoodFootageHasNoFault|TestHundredDeposits)$$' ./camera ./server/cmd/binside
 
 .PHONY: quick
 quick: ## the suites that need no other program: pictures, detector, model, verdict, configuration
@@ -122,7 +122,7 @@ model-eval: ## evaluate models/base on what training never saw, figures and page
 		--json bench/out/domains.json --html bench/out/domains.html
 
 .PHONY: model-across
-model-across: ## leave one source out: three shorter trainings, figures into the card (about an hour, resumes)
+model-across: ## leave one source out: three shorter trainings, figures into the card (about 40 minutes, resumes)
 	@$(SETUP) model
 	/usr/bin/python3 models/training/across.py --data ../shared/data --out models/base
 

@@ -45,7 +45,8 @@ func half(m *vision.Image) *vision.Image {
 	return out
 }
 
-// demonstration is two minutes of the demonstration's station.
+// demonstration is two minutes of the demonstration's station; with the race
+// detector, which makes painting ten times as slow, twenty seconds.
 func demonstration(t *testing.T) footage {
 	t.Helper()
 	items, err := simulate.LoadStamps("")
@@ -60,9 +61,13 @@ func demonstration(t *testing.T) footage {
 	src, err := simulate.NewSource(opt, time.Date(2025, 3, 1, 8, 0, 0, 0, time.UTC), 0)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
+	length := 240
+	if raceDetector {
+		length = 40
+	}
 	var f footage
 	err = src.Stream(ctx, func(frame camera.Frame) {
-		if f.keep(frame, simulate.FPS); len(f) == 240 {
+		if f.keep(frame, simulate.FPS); len(f) == length {
 			stop()
 		}
 	})
@@ -158,6 +163,9 @@ func breakAll(t *testing.T, f footage, kinds []condition.Kind) {
 // frames that are doubted for a moment: a deposit in one is not told.
 func TestGoodFootageHasNoFault(t *testing.T) {
 	f, doubted, frames := demonstration(t), 0, 4000
+	if raceDetector {
+		frames = 200
+	}
 	watch(t, f, 0, frames, 0, 0, nil, func(i int, s condition.State, changed bool) {
 		if changed {
 			t.Errorf("after %s: %q", time.Duration(i)*pace, s.Kind)
