@@ -49,16 +49,7 @@ func half(m *vision.Image) *vision.Image {
 // detector, which makes painting ten times as slow, twenty seconds.
 func demonstration(t *testing.T) footage {
 	t.Helper()
-	items, err := simulate.LoadStamps("")
-	if err != nil {
-		cameratest.Missing(t, "needs Debian's tuxpaint-stamps-default: %v", err)
-	}
-	opt := simulate.DefaultOptions()
-	opt.Items, opt.Classes, opt.Seed = items, classes, 3
-	for _, c := range []string{"recyclable", "kitchen", "hazardous", "other"} {
-		opt.Bins = append(opt.Bins, simulate.Bin{ID: c, Accepts: []string{c}})
-	}
-	src, err := simulate.NewSource(opt, time.Date(2025, 3, 1, 8, 0, 0, 0, time.UTC), 0)
+	src, err := simulate.NewSource(fourBins(t, 3), time.Date(2025, 3, 1, 8, 0, 0, 0, time.UTC), 0)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	length := 240

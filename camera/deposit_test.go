@@ -21,8 +21,8 @@ var classes = map[string]string{
 	"brush": "other", "light_bulb": "other", "thermometer": "hazardous", "syringe": "hazardous", "sanitary_waste": "other",
 }
 
-// play runs the detector over n deposits of the demonstration station.
-func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (simulate.Score, []simulate.Event, []deposit.Event) {
+// fourBins are the demonstration's options for a bin of each category.
+func fourBins(t *testing.T, seed uint64) simulate.Options {
 	t.Helper()
 	items, err := simulate.LoadStamps("")
 	if err != nil {
@@ -33,6 +33,13 @@ func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (sim
 	for _, c := range []string{"recyclable", "kitchen", "hazardous", "other"} {
 		opt.Bins = append(opt.Bins, simulate.Bin{ID: c, Accepts: []string{c}})
 	}
+	return opt
+}
+
+// play runs the detector over n deposits of the demonstration station.
+func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (simulate.Score, []simulate.Event, []deposit.Event) {
+	t.Helper()
+	opt := fourBins(t, seed)
 	if change != nil {
 		change(&opt)
 	}
