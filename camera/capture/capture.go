@@ -41,7 +41,7 @@ const (
 // instead of 2 s, over TCP (UDP loses packets and smears pictures), and FFmpeg
 // does not write to standard error, where it might quote addresses.
 var environment = map[string]string{
-	"OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;tcp|analyzeduration;0|probesize;32768",
+	"OPENCV_FFMPEG_CAPTURE_OPTIONS": TCP.options(),
 	"OPENCV_FFMPEG_LOGLEVEL":        "-8",
 }
 

@@ -90,15 +90,12 @@ func (s *Isolated) Stream(ctx context.Context, sink func(camera.Frame)) error {
 	}
 	_ = stdin.Close()
 	_ = cmd.Process.Kill() // it has said what it had to say
-	ended := cmd.Wait()
+	_ = cmd.Wait()         // how it ended stands in ProcessState
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if errors.Is(err, errDied) {
-		if state := cmd.ProcessState; state != nil {
-			return fmt.Errorf("%w: %s", errDied, state)
-		}
-		return errors.Join(err, ended)
+		return fmt.Errorf("%w: %s", errDied, cmd.ProcessState)
 	}
 	return err
 }

@@ -37,7 +37,13 @@ type Client struct {
 // New returns a client for an http or https address, which may hold user name
 // and password. name begins its errors; connect bounds connecting until the
 // response's header, read is how long the camera may send nothing at all.
+// Either is 10 s where it is not positive.
 func New(name, address string, connect, read time.Duration) (*Client, error) {
+	for _, d := range []*time.Duration{&connect, &read} {
+		if *d <= 0 {
+			*d = 10 * time.Second
+		}
+	}
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: the address is not a URL", name) // the reason would quote it
@@ -202,6 +208,9 @@ func (c *Client) redirect(to *http.Request, via []*http.Request) error {
 	}
 	if to.URL.Hostname() != c.address.Hostname() {
 		return errors.New("the camera redirects to another host")
+	}
+	if c.address.Scheme == "https" && to.URL.Scheme != "https" {
+		return errors.New("the camera redirects to an address without encryption")
 	}
 	return nil
 }

@@ -51,12 +51,6 @@ type Source struct {
 // New returns a source for an http or https address, which may hold user name
 // and password for basic authentication.
 func New(address string, opts Options) (*Source, error) {
-	if opts.ConnectTimeout <= 0 {
-		opts.ConnectTimeout = 10 * time.Second
-	}
-	if opts.ReadTimeout <= 0 {
-		opts.ReadTimeout = 10 * time.Second
-	}
 	if opts.Limits.MaxBytes <= 0 {
 		opts.Limits.MaxBytes = codec.DefaultMaxBytes
 	}

@@ -38,14 +38,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	def := func(d *time.Duration, v time.Duration) {
-		if *d <= 0 {
-			*d = v
-		}
+	if o.Every <= 0 {
+		o.Every = 500 * time.Millisecond
 	}
-	def(&o.Every, 500*time.Millisecond)
-	def(&o.ConnectTimeout, 10*time.Second)
-	def(&o.ReadTimeout, 10*time.Second)
 	if o.Limits.MaxBytes <= 0 {
 		o.Limits.MaxBytes = codec.DefaultMaxBytes
 	}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import unittest
 from pathlib import Path
@@ -142,8 +143,9 @@ class Layers(unittest.TestCase):
         self.assertEqual(sum(layer.adds for layer in layers), 10)
         self.assertEqual(sum(layer.stride == 2 for layer in layers), 5)
 
-    @unittest.skipUnless(ort.default_library().exists(), "no ONNX Runtime library: npm ci in models/ort")
     def test_runtime_by_ctypes(self) -> None:
+        if not ort.default_library().exists() and not os.environ.get("CI"):
+            self.skipTest("no ONNX Runtime library: npm ci in models/ort")
         graph = backbone.Graph()
         matrix = np.random.default_rng(1).normal(size=(3, 5)).astype(np.float32)
         graph.node("GlobalAveragePool", ["input"], "mean")

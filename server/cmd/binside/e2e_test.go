@@ -257,13 +257,8 @@ func (c *client) fetch(path string) []byte {
 // folder as from MinIO, as the record says that it is.
 func TestPushedPhotographs(t *testing.T) {
 	const shared = "../../../../shared/data"
-	rows, err := datasets.ReadManifest(filepath.Join(shared, "manifest.csv"))
-	if err != nil {
-		if os.Getenv("CI_SHARED") == "1" {
-			t.Fatal(err)
-		}
-		t.Skipf("the labelled images are not beside the checkout: %v", err)
-	}
+	rows, err := datasets.ReadManifest(cameratest.Shared(t, filepath.Join(shared, "manifest.csv")))
+	require.NoError(t, err)
 	files := make(map[string][]byte)
 	for _, row := range everyNth(rows, len(rows)/40) {
 		files[row.Path], err = os.ReadFile(filepath.Join(shared, row.Path))

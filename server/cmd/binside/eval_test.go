@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/models/base"
 )
@@ -215,13 +216,8 @@ func TestEvalWithAnotherTaxonomy(t *testing.T) {
 func TestEvalOnSharedPhotographs(t *testing.T) {
 	shared, err := filepath.Abs("../../../../shared/data")
 	require.NoError(t, err)
-	f, err := os.Open(filepath.Join(shared, datasets.ManifestFile))
-	if err != nil {
-		if os.Getenv("CI_SHARED") == "1" {
-			t.Fatal(err)
-		}
-		t.Skipf("the labelled photographs are not beside the checkout: %v", err)
-	}
+	f, err := os.Open(cameratest.Shared(t, filepath.Join(shared, datasets.ManifestFile)))
+	require.NoError(t, err)
 	defer f.Close()
 	rows, err := csv.NewReader(f).ReadAll()
 	require.NoError(t, err)

@@ -33,12 +33,24 @@ function useScreen(station: string) {
   const last = useRef<ScreenPrompt[]>([]);
   useEffect(() => {
     const timers: ReturnType<typeof setTimeout>[] = [];
+    let offset = 0;
+    // What the server says of a prompt's end may not come through: nothing
+    // stays on the screen after its time.
+    const expire = (p: ScreenPrompt) => {
+      timers.push(setTimeout(() => {
+        last.current = last.current.filter((o) => o.id !== p.id);
+        setState((s) => ({ ...s, open: s.open.filter((o) => o.id !== p.id) }));
+      }, Math.max(0, Date.parse(p.prompt.until) - offset - Date.now())));
+    };
     const stop = follow(station, {
       screen: (screen) => {
+        offset = Date.parse(screen.now) - Date.now();
         last.current = screen.prompts;
-        setState((s) => ({ ...s, screen, open: screen.prompts, offset: Date.parse(screen.now) - Date.now(), refused: false }));
+        screen.prompts.forEach(expire);
+        setState((s) => ({ ...s, screen, open: screen.prompts, offset, refused: false }));
       },
       prompt: (p) => {
+        if (p.prompt.state === "open") expire(p);
         const known = last.current.some((o) => o.id === p.id);
         last.current = place(last.current, p);
         const open = last.current;
