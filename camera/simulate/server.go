@@ -21,12 +21,11 @@ const jpegQuality = 85
 // camera keeper that reconnects within it finds the scene still running.
 const idleAfter = 3 * time.Second
 
-// Server plays the station in real time. It paints and encodes a frame once
-// for all viewers, and only while somebody watches: without viewers the stage
-// is cleared, and the next viewer sees the empty station first.
+// Server plays the station in real time, to all its viewers at once, and only
+// while somebody watches.
 type Server struct {
 	log    *slog.Logger
-	scene  *scene
+	stage  stage
 	frames *broadcast
 	st     *Station
 	inv    Inventory
@@ -38,14 +37,32 @@ type Server struct {
 	metricDrops  prometheus.Counter
 }
 
-// NewServer starts the play; Close ends it. The registerer may be nil.
+// stage is what a Server shows. It belongs to the server's goroutine, but for
+// its ledger.
+type stage interface {
+	// resume begins anew, or goes on, for viewers that have come at t.
+	resume(t time.Time)
+	// interrupt says that nobody watches any longer.
+	interrupt(t time.Time)
+	// frame is the picture of time t as JPEG, the n-th.
+	frame(t time.Time, n uint64) ([]byte, error)
+	truth() *ledger
+}
+
+// NewServer starts the play; Close ends it. A frame is painted when its time
+// has come: without viewers the stage is cleared, and the next viewer sees the
+// empty station first. The registerer may be nil.
 func NewServer(opt Options, log *slog.Logger, reg prometheus.Registerer) (*Server, error) {
 	sc, err := newScene(opt, time.Now(), 0, nil)
 	if err != nil {
 		return nil, err
 	}
+	return newServer(&painted{scene: sc, img: vision.NewImage(Width, Height)}, sc.st, sc.dir.stock.inventory(), log, reg)
+}
+
+func newServer(st stage, station *Station, inv Inventory, log *slog.Logger, reg prometheus.Registerer) (*Server, error) {
 	s := &Server{
-		log: log, scene: sc, frames: newBroadcast(), st: sc.st, inv: sc.dir.stock.inventory(), done: make(chan struct{}),
+		log: log, stage: st, frames: newBroadcast(), st: station, inv: inv, done: make(chan struct{}),
 		metricFrames: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "binside_simulate_frames_total", Help: "Frames that the demonstration station has painted."}),
 		metricDrops: prometheus.NewCounter(prometheus.CounterOpts{
@@ -79,20 +96,20 @@ func (s *Server) Station() *Station { return s.st }
 func (s *Server) Inventory() Inventory { return s.inv }
 
 // Truth returns the published events with N above since.
-func (s *Server) Truth(since uint64) Truth { return s.scene.ledger.since(since) }
+func (s *Server) Truth(since uint64) Truth { return s.stage.truth().since(since) }
 
-// run is the painter: the only goroutine that touches the scene.
+// run is the only goroutine that touches the stage.
 func (s *Server) run(ctx context.Context) {
 	defer close(s.done)
 	defer s.frames.close()
 	tick := time.NewTicker(time.Second / FPS)
 	defer tick.Stop()
-	p := painterLoop{server: s, img: vision.NewImage(Width, Height)}
-	for {
+	playing := false
+	for n := uint64(1); ; n++ {
 		if s.frames.idle(idleAfter) {
-			if p.playing {
-				p.playing = false
-				s.scene.interrupt(time.Since(s.scene.epoch))
+			if playing {
+				playing = false
+				s.stage.interrupt(time.Now())
 				s.log.Debug("demonstration station waits for a viewer")
 			}
 			select {
@@ -101,8 +118,12 @@ func (s *Server) run(ctx context.Context) {
 			case <-s.frames.wake:
 			}
 		}
-		if err := p.frame(); err != nil {
-			s.log.Error("demonstration station cannot encode a frame", "error", err)
+		if !playing {
+			playing = true
+			s.stage.resume(time.Now())
+		}
+		if err := s.show(n); err != nil {
+			s.log.Error("demonstration station has no frame", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -112,30 +133,35 @@ func (s *Server) run(ctx context.Context) {
 	}
 }
 
-type painterLoop struct {
-	server  *Server
-	img     *vision.Image
-	playing bool
-	n       uint64
-}
-
-func (p *painterLoop) frame() error {
-	s := p.server
-	t := time.Since(s.scene.epoch)
-	if !p.playing {
-		p.playing = true
-		s.scene.interrupt(t) // nothing is on stage: this only starts anew from here
-	}
-	p.n++
-	s.scene.advance(t)
-	s.scene.draw(t, p.n, p.img.Pix)
-	jpeg, err := codec.EncodeJPEG(p.img, jpegQuality)
+func (s *Server) show(n uint64) error {
+	now := time.Now()
+	jpeg, err := s.stage.frame(now, n)
 	if err != nil {
 		return err
 	}
 	s.metricFrames.Inc()
-	s.frames.publish(still{jpeg: jpeg, time: s.scene.epoch.Add(t), n: p.n})
+	s.frames.publish(still{jpeg: jpeg, time: now, n: n})
 	return nil
+}
+
+// painted is a scene that is painted while it is shown.
+type painted struct {
+	scene *scene
+	img   *vision.Image
+}
+
+func (p *painted) truth() *ledger { return p.scene.ledger }
+
+// resume clears the stage, on which nothing is: the director starts anew.
+func (p *painted) resume(t time.Time) { p.interrupt(t) }
+
+func (p *painted) interrupt(t time.Time) { p.scene.interrupt(t.Sub(p.scene.epoch)) }
+
+func (p *painted) frame(at time.Time, n uint64) ([]byte, error) {
+	t := at.Sub(p.scene.epoch)
+	p.scene.advance(t)
+	p.scene.draw(t, n, p.img.Pix)
+	return codec.EncodeJPEG(p.img, jpegQuality)
 }
 
 // still is one encoded frame, shared by all viewers and never changed.

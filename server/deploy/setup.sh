@@ -8,6 +8,7 @@
 #   setup.sh test    the same and the real parts that the tests start:
 #                    PostgreSQL, MinIO, an RTSP server, MQTT clients, Chromium,
 #                    and PyTorch for the training code's
+#   setup.sh live    what `run` needs and an RTSP server
 #   setup.sh model   what training needs: PyTorch
 #
 # It can be run any number of times: what is there is left alone, and a run
@@ -23,11 +24,11 @@ minio=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 
 build_packages=(g++ make pkg-config ca-certificates libopencv-dev libturbojpeg0-dev)
 run_packages=(tuxpaint-stamps-default)
-test_packages=(
-	postgresql mosquitto-clients chromium fonts-noto-cjk ffmpeg
+rtsp_packages=(
 	python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-rtsp gstreamer1.0-plugins-base
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
+test_packages=(postgresql mosquitto-clients chromium fonts-noto-cjk ffmpeg)
 model_packages=(python3-torch python3-opencv python3-onnx python3-numpy python3-yaml libopenblas0-pthread)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -104,13 +105,14 @@ quick) libraries ;;
 build) build ;;
 run) build "${run_packages[@]}" ;;
 test)
-	build "${run_packages[@]}" "${test_packages[@]}" "${model_packages[@]}"
+	build "${run_packages[@]}" "${test_packages[@]}" "${rtsp_packages[@]}" "${model_packages[@]}"
 	build_minio
 	;;
 bench)
 	build "${run_packages[@]}"
 	npm_ci "$root/bench/peers/node"
 	;;
+live) build "${run_packages[@]}" "${rtsp_packages[@]}" ;;
 model) build "${run_packages[@]}" "${model_packages[@]}" ;;
-*) die "unknown step '$1': use quick, build, run, test, bench or model" ;;
+*) die "unknown step '$1': use quick, build, run, test, bench, live or model" ;;
 esac

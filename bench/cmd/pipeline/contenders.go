@@ -102,18 +102,18 @@ func (c *contenders) choosePeer(ctx context.Context, s settings, scratch string)
 			return err
 		}
 		if _, err := c.push(ctx, peer, c.clients, s.span/4); err != nil { // warm-up
-			return errors.Join(err, peer.stop())
+			return errors.Join(err, peer.Stop())
 		}
 		found, err := c.push(ctx, peer, c.clients, s.span)
 		if err != nil {
-			return errors.Join(err, peer.stop())
+			return errors.Join(err, peer.Stop())
 		}
 		if found.perSecond() <= fastest {
-			return peer.stop()
+			return peer.Stop()
 		}
 		fastest = found.perSecond()
 		if c.peer != nil {
-			if err := c.peer.stop(); err != nil {
+			if err := c.peer.Stop(); err != nil {
 				return err
 			}
 		}
@@ -126,7 +126,7 @@ func (c *contenders) close() error {
 	var errs []error
 	for _, s := range []*server{c.peer, c.service} {
 		if s != nil {
-			errs = append(errs, s.stop())
+			errs = append(errs, s.Stop())
 		}
 	}
 	for _, p := range []*models.Pool{c.single, c.batched} {
@@ -193,7 +193,7 @@ func (c *contenders) pipeline(ctx context.Context, pool *models.Pool, callers in
 // push sends the pictures to a server from a number of clients, each of which
 // waits for its answer before the next.
 func (c *contenders) push(ctx context.Context, to *server, clients int, span time.Duration) (sample, error) {
-	before, err := to.cpu()
+	before, err := to.CPU()
 	if err != nil {
 		return sample{}, err
 	}
@@ -201,7 +201,7 @@ func (c *contenders) push(ctx context.Context, to *server, clients int, span tim
 	if err != nil {
 		return s, err
 	}
-	after, err := to.cpu()
+	after, err := to.CPU()
 	s.cpu = after - before
 	return s, err
 }
