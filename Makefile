@@ -32,7 +32,7 @@ test: ## install what is missing and run every test
 	cd server/web && npm run --silent test
 	/usr/bin/python3 -m unittest discover -s models/training
 	go test -race -timeout 45m ./...
-	go test -timeout 45m -run '^(TestDemonstrationStation|TestCameraFaults|TestGoodFootageHasNoFault|TestHundredDeposits)$$' ./camera ./server/cmd/binside
+	go test -timeout 45m -run '^(TestDemonstrationStation|TestCameraFaults|TestGoodFootageHasNoFault|TestHundredDeposits|TestFaultRun)$$' ./camera ./server/cmd/binside
 
 .PHONY: quick
 quick: ## the suites that need no other program: pictures, detector, model, verdict, configuration
@@ -81,11 +81,17 @@ bench: ## measure the pipeline and the push path against their limit and a Node 
 	@$(MAKE) --no-print-directory compile
 	go run ./bench/cmd/pipeline
 
-# Both may be given more: make bench-votes ARGS='-model DIR -split NAME'.
+# These may be given more: make bench-votes ARGS='-model DIR -split NAME'.
 .PHONY: bench-votes
 bench-votes: ## measure whether a deposit's frames should vote (some minutes)
 	@$(SETUP) run
 	go run ./bench/cmd/votes $(ARGS)
+
+.PHONY: bench-live
+bench-live: ## measure four live cameras: from the frame to the screen, and what is lost (a quarter of an hour)
+	@$(SETUP) live
+	@$(MAKE) --no-print-directory compile
+	go run ./bench/cmd/live $(ARGS)
 
 .PHONY: bench-strange
 bench-strange: ## measure how well waste is told from what is none (fetches 290 MB of photographs once)
