@@ -39,6 +39,9 @@ type Store interface {
 	GetCamera(ctx context.Context, id string) (station.Camera, error)
 	ListCameras(ctx context.Context, f store.PlaceFilter) ([]station.Camera, string, error)
 
+	LogAccess(ctx context.Context, a *store.CameraAccess) error
+	ListAccesses(ctx context.Context, cameraID, after string, limit int) ([]store.CameraAccess, string, error)
+
 	GetInspection(ctx context.Context, id string) (*inspection.Inspection, error)
 	ListInspections(ctx context.Context, f inspection.Filter) ([]*inspection.Inspection, error)
 	CountInspections(ctx context.Context, f store.CountFilter) ([]store.Count, error)
@@ -68,6 +71,7 @@ type Cameras interface {
 	States() map[string]pipeline.CameraState
 	Reload(ctx context.Context) error
 	PushFrame(ctx context.Context, cameraID string, frame pipeline.Upload) (*pipeline.PushedFrame, error)
+	Snapshot(ctx context.Context, cameraID string) (*pipeline.Snapshot, error)
 }
 
 // Hub tells of stored inspections; see notify.Hub.

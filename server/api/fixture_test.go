@@ -69,11 +69,13 @@ type fixture struct {
 	hub     *notify.Hub
 	judge   *judge
 	cameras *pipeline.Cameras
-	admin   string // tokens
-	read    string
-	status  atomic.Pointer[map[string]api.Readiness]
-	log     *syncBuffer
-	page    fstest.MapFS
+	// redactor fails as the test wants it to.
+	redactor redactor
+	admin    string // tokens
+	read     string
+	status   atomic.Pointer[map[string]api.Readiness]
+	log      *syncBuffer
+	page     fstest.MapFS
 }
 
 type options struct {
@@ -105,6 +107,7 @@ func start(tb testing.TB, o options) *fixture {
 	intake := pipeline.NewIntake(pipeline.IntakeConfig{}, f.store, f.judge, f.hub, prepared, m)
 	f.cameras = pipeline.NewCameras(pipeline.CamerasConfig{}, pipeline.CamerasDeps{
 		Store: f.store, Queue: f.judge, Hub: f.hub, Prepared: prepared, Metrics: m, Registerer: reg, Logger: log, Open: pipeline.OpenFeed,
+		Redactor: &f.redactor,
 	})
 	f.setStatus(map[string]api.Readiness{"model": {Status: api.Ready}, "queue": {Status: api.Ready}, "store": {Status: api.Ready}, "objects": {Status: api.Ready}})
 	f.page = fstest.MapFS{
@@ -387,6 +390,17 @@ func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+// redactor paints the whole upper half of a picture, or fails.
+type redactor struct{ err atomic.Pointer[error] }
+
+func (r *redactor) Redact(_ context.Context, img *vision.Image) (int, error) {
+	if err := r.err.Load(); err != nil && *err != nil {
+		return 0, *err
+	}
+	clear(img.Pix[:len(img.Pix)/2])
+	return 1, nil
 }
 
 // panicking is a part with a bug.

@@ -173,6 +173,7 @@ func (s *Server) register() {
 	s.registerStations()
 	s.registerBins()
 	s.registerCameras()
+	s.registerSnapshots()
 	s.registerPush()
 	s.registerInspections()
 	s.registerExplanation()

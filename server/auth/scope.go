@@ -124,6 +124,8 @@ const (
 	Manage Action = "manage"
 	// Grant is to make, list and revoke tokens.
 	Grant Action = "grant"
+	// Oversee is to see who has looked through a camera.
+	Oversee Action = "oversee"
 	// Show is to look at what a station's residents are told.
 	Show Action = "show"
 	// Correct is to take a resident's answer to it, and to report that it was
@@ -135,7 +137,7 @@ const (
 
 // Actions lists every action.
 var Actions = []Action{
-	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Show, Correct, Self,
+	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Oversee, Show, Correct, Self,
 }
 
 // Resource is what an action is about; empty fields mean "not one in

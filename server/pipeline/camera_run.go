@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/binside/binside/camera"
 	"github.com/binside/binside/server/inspection"
@@ -27,6 +30,9 @@ type cameraRun struct {
 	log      *slog.Logger
 	failed   CameraState // what States says without a feed
 
+	latest    atomic.Pointer[camera.Frame] // for whoever sets the camera up
+	snapshots *rate.Limiter
+
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
@@ -34,7 +40,7 @@ type cameraRun struct {
 // startCamera never fails: a camera that cannot run is one whose state says so.
 func startCamera(owner *Cameras, cam station.Camera) *cameraRun {
 	r := &cameraRun{
-		owner: owner, cam: cam, log: owner.deps.Logger.With("camera", cam.ID),
+		owner: owner, cam: cam, log: owner.deps.Logger.With("camera", cam.ID), snapshots: newSnapshotLimit(),
 	}
 	if err := r.open(); err != nil {
 		r.failed = CameraState{Status: StatusFailed, Since: time.Now().UTC(), Error: err.Error()}
@@ -127,6 +133,7 @@ func (r *cameraRun) observe(frame camera.Frame) []deposit.Event {
 // whoever pushed it.
 func (r *cameraRun) look(frame camera.Frame) {
 	var ids []string
+	r.latest.Store(&frame)
 	r.watch.look(frame)
 	for _, e := range r.observe(frame) {
 		if e.Kind == deposit.Deposited && r.queue(e) {

@@ -46,6 +46,9 @@ type CamerasDeps struct {
 	Metrics    *Metrics
 	Registerer prometheus.Registerer // for the frames' figures
 	Logger     *slog.Logger
+	// Redactor makes people unrecognisable. Without one no picture leaves a
+	// camera.
+	Redactor Redactor
 	// Open makes a camera's feed; OpenFeed is the one for real cameras.
 	Open func(station.Camera, *slog.Logger) (Feed, error)
 }
@@ -54,11 +57,13 @@ type CamerasDeps struct {
 // one goroutine of its own between them. Its methods may be called from any
 // goroutine.
 type Cameras struct {
-	cfg     CamerasConfig
-	deps    CamerasDeps
-	outbox  *outbox
-	frames  *frameCollector
-	loading sync.Mutex // one Start, Reload or Close at a time
+	cfg    CamerasConfig
+	deps   CamerasDeps
+	outbox *outbox
+	frames *frameCollector
+	// redacting holds a token while a snapshot is made.
+	redacting chan struct{}
+	loading   sync.Mutex // one Start, Reload or Close at a time
 
 	mu     sync.Mutex
 	closed bool
@@ -83,7 +88,7 @@ func NewCameras(cfg CamerasConfig, deps CamerasDeps) *Cameras {
 		cfg.StoreTimeout = 10 * time.Second
 	}
 	c := &Cameras{
-		cfg: cfg, deps: deps, runs: make(map[string]*cameraRun),
+		cfg: cfg, deps: deps, runs: make(map[string]*cameraRun), redacting: make(chan struct{}, 1),
 		outbox: newOutbox(deps.Queue, deps.Prepared, cfg.Outbox, deps.Metrics, deps.Logger),
 	}
 	c.frames = &frameCollector{cameras: c}
