@@ -124,6 +124,8 @@ type Deps struct {
 	Hub     Hub
 	// Changes tells of inspections that were reviewed or corrected.
 	Changes *notify.Changes
+	// Redactor finds the people in uploaded samples.
+	Redactor pipeline.Redactor
 	// Prompts ends the bin side's prompts; nil where nobody is told.
 	Prompts  Prompts
 	Auth     *auth.Service

@@ -104,10 +104,10 @@ func start(tb testing.TB, o options) *fixture {
 	f.judge = &judge{store: f.store, objects: f.objects, hub: f.hub}
 	m := pipeline.NewMetrics(reg)
 	prepared := pipeline.NewPrepared(0)
-	intake := pipeline.NewIntake(pipeline.IntakeConfig{}, f.store, f.judge, f.hub, prepared, m)
+	intake := pipeline.NewIntake(pipeline.IntakeConfig{Redactor: nobody{}}, f.store, f.judge, f.hub, prepared, m)
 	f.cameras = pipeline.NewCameras(pipeline.CamerasConfig{}, pipeline.CamerasDeps{
 		Store: f.store, Queue: f.judge, Hub: f.hub, Prepared: prepared, Metrics: m, Registerer: reg, Logger: log, Open: pipeline.OpenFeed,
-		Redactor: &f.redactor,
+		Redactor: nobody{}, Overview: &f.redactor,
 	})
 	f.setStatus(map[string]api.Readiness{"model": {Status: api.Ready}, "queue": {Status: api.Ready}, "store": {Status: api.Ready}, "objects": {Status: api.Ready}})
 	f.page = fstest.MapFS{
@@ -120,7 +120,7 @@ func start(tb testing.TB, o options) *fixture {
 	policy, err := verdict.NewPolicy(taxonomy.Default(), riskSample(tb), verdict.DefaultConfidence)
 	require.NoError(tb, err)
 	deps := api.Deps{
-		Store: f.store, Objects: f.objects, Intake: intake, Cameras: f.cameras, Hub: f.hub, Auth: f.auth,
+		Store: f.store, Objects: f.objects, Intake: intake, Cameras: f.cameras, Hub: f.hub, Auth: f.auth, Redactor: nobody{},
 		Taxonomy: taxonomy.Default(), Card: models.Card{Version: "test-1", Classes: []string{"battery"}}, Demonstration: o.demo,
 		Policy: policy, Thresholds: verdict.DefaultThresholds(),
 		Components: func(context.Context) map[string]api.Readiness { return *f.status.Load() },
@@ -392,16 +392,20 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
-// redactor paints the whole upper half of a picture, or fails.
+// redactor takes the upper half of every picture for a person, or fails.
 type redactor struct{ err atomic.Pointer[error] }
 
-func (r *redactor) Redact(_ context.Context, img *vision.Image) (int, error) {
+func (r *redactor) Areas(_ context.Context, img *vision.Image) ([]image.Rectangle, error) {
 	if err := r.err.Load(); err != nil && *err != nil {
-		return 0, *err
+		return nil, *err
 	}
-	clear(img.Pix[:len(img.Pix)/2])
-	return 1, nil
+	return []image.Rectangle{{Max: image.Pt(img.Width, img.Height/2)}}, nil
 }
+
+// nobody sees no people.
+type nobody struct{}
+
+func (nobody) Areas(context.Context, *vision.Image) ([]image.Rectangle, error) { return nil, nil }
 
 // panicking is a part with a bug.
 type panicking struct{}

@@ -46,9 +46,10 @@ type CamerasDeps struct {
 	Metrics    *Metrics
 	Registerer prometheus.Registerer // for the frames' figures
 	Logger     *slog.Logger
-	// Redactor makes people unrecognisable. Without one no picture leaves a
-	// camera.
-	Redactor Redactor
+	// Redactor finds the people in a deposit's pictures, Overview those in a
+	// whole view that somebody asked for, where it may take its time. Without
+	// one no picture leaves a camera.
+	Redactor, Overview Redactor
 	// Open makes a camera's feed; OpenFeed is the one for real cameras.
 	Open func(station.Camera, *slog.Logger) (Feed, error)
 }

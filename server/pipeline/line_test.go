@@ -108,7 +108,7 @@ func (l *line) work(change ...func(*pipeline.WorkerConfig, *pipeline.WorkerDeps)
 }
 
 func (l *line) newIntake() *pipeline.Intake {
-	return pipeline.NewIntake(pipeline.IntakeConfig{}, l.records, l.queue, l.hub, l.prepared, l.metrics)
+	return pipeline.NewIntake(pipeline.IntakeConfig{Redactor: nobody{}}, l.records, l.queue, l.hub, l.prepared, l.metrics)
 }
 
 // push submits pictures and waits for the inspection.

@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
+	"github.com/binside/binside/vision/privacy"
 )
 
 var (
@@ -17,18 +17,7 @@ var (
 	ErrNoFrame = errors.New("pipeline: the camera has shown nothing yet")
 	// ErrTooOften says that a camera's picture was asked for too often.
 	ErrTooOften = errors.New("pipeline: the camera's picture was asked for too often")
-	// ErrRedaction says that a picture could not be redacted; it is given to
-	// nobody and kept nowhere.
-	ErrRedaction = errors.New("pipeline: the picture cannot be redacted")
 )
-
-// Redactor makes the people in a picture unrecognisable; see vision/privacy.
-type Redactor interface {
-	// Redact paints over every face and person that it finds in img, which the
-	// caller owns, and returns how many places it painted. After an error the
-	// picture must leave the process in no form.
-	Redact(ctx context.Context, img *vision.Image) (painted int, err error)
-}
 
 // Snapshot is a camera's whole view, redacted.
 type Snapshot struct {
@@ -81,25 +70,16 @@ func (c *Cameras) Snapshot(ctx context.Context, cameraID string) (*Snapshot, err
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: snapshot: %w", err)
 	}
-	painted, err := c.redact(ctx, img)
+	found, err := areas(ctx, c.deps.Overview, img)
 	if err != nil {
 		return nil, err
 	}
+	privacy.Paint(img, found)
 	jpeg, err := codec.EncodeJPEG(img, shotQuality)
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: snapshot: %w", err)
 	}
-	return &Snapshot{JPEG: jpeg, Width: img.Width, Height: img.Height, CapturedAt: frame.Time, Painted: painted}, nil
-}
-
-func (c *Cameras) redact(ctx context.Context, img *vision.Image) (painted int, err error) {
-	if c.deps.Redactor == nil {
-		return 0, fmt.Errorf("%w: no redactor was set up", ErrRedaction)
-	}
-	if painted, err = c.deps.Redactor.Redact(ctx, img); err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrRedaction, err)
-	}
-	return painted, nil
+	return &Snapshot{JPEG: jpeg, Width: img.Width, Height: img.Height, CapturedAt: frame.Time, Painted: len(found)}, nil
 }
 
 func newSnapshotLimit() *rate.Limiter { return rate.NewLimiter(snapshotRate, snapshotBurst) }

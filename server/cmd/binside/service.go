@@ -16,6 +16,7 @@ import (
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/base"
+	"github.com/binside/binside/models/faces"
 	"github.com/binside/binside/models/ort"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/api"
@@ -33,6 +34,8 @@ import (
 	"github.com/binside/binside/server/store/object"
 	"github.com/binside/binside/server/web"
 	"github.com/binside/binside/vision/codec"
+	"github.com/binside/binside/vision/privacy"
+	"github.com/binside/binside/vision/privacy/people"
 )
 
 // service is everything that `serve` runs.
@@ -66,6 +69,7 @@ type service struct {
 	prompts  *correction.Service
 	metrics  *pipeline.Metrics
 	prepared *pipeline.Prepared
+	redactor *privacy.Redactor
 	api      *api.Server
 	listener net.Listener
 
@@ -97,7 +101,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *service
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.checkBins, s.openQueue, s.startWorker, s.startPrompts, s.startDemonstration, s.startCameras, s.startAPI,
+		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.openFaces, s.checkBins, s.openQueue, s.startWorker, s.startPrompts, s.startDemonstration, s.startCameras, s.startAPI,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -234,6 +238,23 @@ func (s *service) openModel(ctx context.Context) error {
 	return nil
 }
 
+// openFaces loads what finds people in pictures.
+func (s *service) openFaces(context.Context) error {
+	found, err := faces.Open(faces.Options{Model: s.cfg.Privacy.Faces, Library: s.cfg.Model.Runtime})
+	if err != nil {
+		return fmt.Errorf("privacy: %w", err)
+	}
+	s.onClose("faces", func(context.Context) error { return found.Close() })
+	s.redactor = &privacy.Redactor{Faces: found.Find}
+	return nil
+}
+
+// overview is the redactor of whole views, which are asked for one by one: it
+// looks for small faces and for people, too.
+func (s *service) overview() *privacy.Redactor {
+	return &privacy.Redactor{Faces: s.redactor.Faces, SmallestFace: 24, People: people.Find}
+}
+
 // makePolicy says, for every category's own bin, under which bound its verdicts
 // stand.
 func (s *service) makePolicy(sample *models.RiskSample) (err error) {
@@ -335,6 +356,7 @@ func (s *service) startCameras(ctx context.Context) error {
 	s.cameras = pipeline.NewCameras(pipeline.CamerasConfig{Limits: s.limits()}, pipeline.CamerasDeps{
 		Store: s.store, Queue: s.queue, Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics,
 		Registerer: s.registry, Logger: s.log, Open: pipeline.OpenFeed,
+		Redactor: s.redactor, Overview: s.overview(),
 	})
 	s.onClose("cameras", func(ctx context.Context) error { s.cameras.Close(ctx); return nil })
 	return s.cameras.Start(ctx)
@@ -347,7 +369,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	}
 	minSource := ort.Spec(s.pool.Card().Input).MinSource
 	intake := pipeline.NewIntake(pipeline.IntakeConfig{
-		Limits: s.limits(), MinSource: minSource,
+		Limits: s.limits(), MinSource: minSource, Redactor: s.redactor,
 	}, s.store, s.queue, s.hub, s.prepared, s.metrics)
 	explainer, err := explanation.New(explanation.Config{}, explanation.Deps{
 		Objects: s.objects, Classifier: s.pool, ModelVersion: func() string { return s.pool.Card().Version },
@@ -359,6 +381,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	s.onClose("explanations", func(context.Context) error { explainer.Close(); return nil })
 	deps := api.Deps{
 		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Changes: s.changes, Prompts: s.prompts, Auth: s.auth,
+		Redactor: s.redactor,
 		Taxonomy: s.taxonomy, Card: *s.pool.Card(), Policy: s.policy, Thresholds: s.cfg.Verdict.Thresholds(), BinChanged: s.worker.InvalidateBin,
 		Explainer: explainer, Components: s.components, Page: web.Files(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,
