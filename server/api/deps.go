@@ -13,6 +13,7 @@ import (
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/explanation"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
@@ -41,6 +42,10 @@ type Store interface {
 
 	LogAccess(ctx context.Context, a *store.CameraAccess) error
 	ListAccesses(ctx context.Context, cameraID, after string, limit int) ([]store.CameraAccess, string, error)
+
+	DeletionState(ctx context.Context) (head deletion.Head, keys []deletion.PublicKey, err error)
+	ListDeletions(ctx context.Context, after string, limit int) ([]deletion.Entry, string, error)
+	EachDeletion(ctx context.Context, upTo int64, fn func(deletion.Entry) error) error
 
 	GetInspection(ctx context.Context, id string) (*inspection.Inspection, error)
 	ListInspections(ctx context.Context, f inspection.Filter) ([]*inspection.Inspection, error)

@@ -174,6 +174,7 @@ func (s *Server) register() {
 	s.registerBins()
 	s.registerCameras()
 	s.registerSnapshots()
+	s.registerDeletions()
 	s.registerPush()
 	s.registerInspections()
 	s.registerExplanation()

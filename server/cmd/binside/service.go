@@ -23,6 +23,7 @@ import (
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/config"
 	"github.com/binside/binside/server/correction"
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/demonstration"
 	"github.com/binside/binside/server/explanation"
 	"github.com/binside/binside/server/inspection"
@@ -70,8 +71,10 @@ type service struct {
 	metrics  *pipeline.Metrics
 	prepared *pipeline.Prepared
 	redactor *privacy.Redactor
-	api      *api.Server
-	listener net.Listener
+	// deletions is the signed log of what is deleted.
+	deletions *deletion.Log
+	api       *api.Server
+	listener  net.Listener
 
 	// closers undo what start has done, the last first.
 	closers []closer
@@ -164,8 +167,25 @@ func (s *service) openRecords(ctx context.Context) (err error) {
 		return fmt.Errorf("records: %w", err)
 	}
 	s.onClose("records", func(context.Context) error { return s.store.Close() })
+	if err := s.openDeletions(ctx); err != nil {
+		return fmt.Errorf("deletion log: %w", err)
+	}
 	s.auth, err = auth.New(s.store, s.log, time.Now)
 	return err
+}
+
+// openDeletions begins the deletion log where that has not been done.
+func (s *service) openDeletions(ctx context.Context) error {
+	seed, err := keptKey(s.cfg.DataDir, deletionKey)
+	if err != nil {
+		return err
+	}
+	signer, err := deletion.NewSigner(seed)
+	if err != nil {
+		return err
+	}
+	s.deletions = deletion.NewLog(s.store, signer)
+	return s.deletions.Add(ctx)
 }
 
 func (s *service) openObjects(context.Context) (err error) {
@@ -299,7 +319,7 @@ func (s *service) startWorker(ctx context.Context) error {
 	s.metrics = pipeline.NewMetrics(s.registry)
 	s.prepared = pipeline.NewPrepared(0)
 
-	retention := pipeline.NewRetention(s.store, s.objects, 0, s.metrics, s.log)
+	retention := pipeline.NewRetention(s.store, s.objects, s.deletions, 0, s.metrics, s.log)
 	retention.Start(ctx)
 	s.onClose("retention", func(context.Context) error { retention.Close(); return nil })
 
@@ -312,7 +332,7 @@ func (s *service) startWorker(ctx context.Context) error {
 		InFlight: s.cfg.Queue.InFlight, Thresholds: s.cfg.Verdict.Thresholds(), PassShare: s.cfg.Evidence.PassShare,
 		Retention: s.cfg.Evidence.Retention.ByVerdict(), MinSource: minSource,
 	}, pipeline.WorkerDeps{
-		Queue: s.queue, Store: s.store, Objects: s.objects, Classifier: s.pool, Policy: s.policy,
+		Queue: s.queue, Store: s.store, Objects: s.objects, Deletions: s.deletions, Classifier: s.pool, Policy: s.policy,
 		Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics, Logger: s.log,
 	})
 	if err := s.worker.Start(ctx); err != nil {
@@ -363,7 +383,7 @@ func (s *service) startCameras(ctx context.Context) error {
 }
 
 func (s *service) startAPI(ctx context.Context) error {
-	key, err := signingKey(s.cfg.DataDir)
+	key, err := keptKey(s.cfg.DataDir, signingKey)
 	if err != nil {
 		return err
 	}
