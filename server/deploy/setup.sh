@@ -7,6 +7,7 @@
 #   setup.sh run     the same and the demonstration's photographs
 #   setup.sh test    the same and the real parts that the tests start:
 #                    PostgreSQL, MinIO, an RTSP server, MQTT clients, Chromium,
+#                    a photograph of a face (python-matplotlib-data),
 #                    and PyTorch for the training code's
 #   setup.sh model   what training needs: PyTorch
 #
@@ -24,7 +25,7 @@ minio=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 build_packages=(g++ make pkg-config ca-certificates libopencv-dev libturbojpeg0-dev)
 run_packages=(tuxpaint-stamps-default)
 test_packages=(
-	postgresql mosquitto-clients chromium fonts-noto-cjk ffmpeg
+	postgresql mosquitto-clients chromium fonts-noto-cjk ffmpeg python-matplotlib-data
 	python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-rtsp gstreamer1.0-plugins-base
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
