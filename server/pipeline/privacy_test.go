@@ -3,7 +3,6 @@ package pipeline_test
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"image"
 	"log/slog"
@@ -56,37 +55,10 @@ func (w *witness) Publish(ctx context.Context, d inspection.Deposit) error {
 	return w.Publisher.Publish(ctx, d)
 }
 
-// withGPS puts an EXIF segment into a JPEG that says where it was taken, and
-// that it is turned by orientation.
-func withGPS(t *testing.T, jpeg []byte, orientation uint16) []byte {
-	t.Helper()
-	le := binary.LittleEndian
-	tiff := slices.Concat([]byte("II*\x00\x08\x00\x00\x00"), le.AppendUint16(nil, 2))
-	field := func(tag, kind uint16, count, value uint32) {
-		tiff = le.AppendUint32(le.AppendUint32(le.AppendUint16(le.AppendUint16(tiff, tag), kind), count), value)
-	}
-	field(0x112, 3, 1, uint32(orientation)) // Orientation
-	field(0x8825, 4, 1, 38)                 // GPSInfo, at byte 38
-	tiff = append(tiff, 0, 0, 0, 0)
-	tiff = le.AppendUint16(tiff, 1)
-	field(0x2, 5, 3, 56) // GPSLatitude, three rationals
-	tiff = append(tiff, 0, 0, 0, 0)
-	tiff = append(tiff, gpsMark...)
-	payload := append([]byte("Exif\x00\x00"), tiff...)
-	segment := binary.BigEndian.AppendUint16([]byte{0xff, 0xe1}, uint16(len(payload)+2))
-	out := slices.Concat(jpeg[:2], segment, payload, jpeg[2:])
-	info, err := codec.Inspect(out, codec.Limits{})
-	require.NoError(t, err)
-	require.EqualValues(t, orientation, info.Orientation, "the decoder reads the segment")
-	return out
-}
-
-const gpsMark = "30.2741N-120.1551E-XIHU"
-
 func requireClean(t *testing.T, jpeg []byte, what string) {
 	t.Helper()
 	require.True(t, bytes.HasPrefix(jpeg, []byte{0xff, 0xd8}), what)
-	for _, mark := range []string{gpsMark, "Exif", "http://ns.adobe.com"} {
+	for _, mark := range []string{facestest.Place, "Exif", "http://ns.adobe.com"} {
 		require.NotContains(t, string(jpeg), mark, what)
 	}
 }
@@ -119,7 +91,7 @@ func TestPushedPhotographLosesFaceAndPlace(t *testing.T) {
 	for _, orientation := range []int{1, 3} { // upright, and lying on its head until it is turned
 		whole, err := codec.EncodeJPEG(codec.Orient(img, orientation), 95)
 		require.NoError(t, err)
-		i := l.push(in, "", withGPS(t, whole, uint16(orientation)))
+		i := l.push(in, "", facestest.WithPlace(t, whole, uint16(orientation)))
 		d := queued.deposits[len(queued.deposits)-1]
 		require.Len(t, i.Evidence, 1)
 		kept, err := l.objects.Get(t.Context(), i.Evidence[0].Key)
@@ -136,7 +108,7 @@ func TestPushedPhotographLosesFaceAndPlace(t *testing.T) {
 
 	// A photograph of nobody keeps its own samples.
 	plain := jpegOf(t, picture(640, 360, red))
-	i := l.push(in, "", withGPS(t, plain, 1))
+	i := l.push(in, "", facestest.WithPlace(t, plain, 1))
 	kept, err := l.objects.Get(t.Context(), i.Evidence[0].Key)
 	require.NoError(t, err)
 	stripped, err := codec.StripJPEG(plain)
@@ -216,7 +188,7 @@ func TestSnapshotOfPeopleIsPainted(t *testing.T) {
 	require.ErrorIs(t, err, pipeline.ErrNoFrame)
 	img, face := facestest.On(t, 1280, 720, 180, image.Pt(1000, 300))
 	was := img.Clone()
-	pushed, err := cameras.PushFrame(t.Context(), "cam", pipeline.Upload{Data: withGPS(t, jpegOf(t, img), 1)})
+	pushed, err := cameras.PushFrame(t.Context(), "cam", pipeline.Upload{Data: facestest.WithPlace(t, jpegOf(t, img), 1)})
 	require.NoError(t, err)
 	defer pushed.Close()
 	_, err = pushed.Await(t.Context())
