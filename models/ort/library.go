@@ -15,13 +15,16 @@ const (
 	LibraryName = "libonnxruntime.so.1"
 )
 
+// packages is where npm puts what models/ort pins.
+var packages = filepath.Join("models", "ort", "node_modules")
+
 // modulePath is where npm puts the library, below models/ort.
 func modulePath() string {
 	arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
 	if arch == "" {
 		arch = runtime.GOARCH
 	}
-	return filepath.Join("models", "ort", "node_modules", "onnxruntime-node", "bin", "napi-v6", runtime.GOOS, arch, LibraryName)
+	return filepath.Join(packages, "onnxruntime-node", "bin", "napi-v6", runtime.GOOS, arch, LibraryName)
 }
 
 // systemDirs are where Debian and those who install by hand put libraries.
@@ -44,39 +47,63 @@ var ErrNoLibrary = errors.New("the ONNX Runtime library was not found")
 // A path that is named but does not exist is an error: nothing else is loaded
 // in its place.
 func FindLibrary(explicit string) (string, error) {
-	for _, named := range []struct{ by, path string }{
-		{"the configuration", explicit}, {LibraryEnv, os.Getenv(LibraryEnv)},
-	} {
+	path, tried, err := find(explicit, LibraryEnv, LibraryName, modulePath(), systemDirs())
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("ort: %w: %w", ErrNoLibrary, err)
+	case path == "":
+		return "", fmt.Errorf("ort: %w; get it by `npm ci --ignore-scripts` in models/ort (make does it), put it beside the program, "+
+			"or name it by %s; looked for %q", ErrNoLibrary, LibraryEnv, tried)
+	}
+	return path, nil
+}
+
+// FindFile looks for another file of an npm package that models/ort pins, in
+// the way of FindLibrary: explicit, else by the variable env, else name beside
+// the program, else pathInPackages below models/ort/node_modules.
+func FindFile(explicit, env, name, pathInPackages string) (string, error) {
+	path, tried, err := find(explicit, env, name, filepath.Join(packages, pathInPackages), nil)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("ort: %w", err)
+	case path == "":
+		return "", fmt.Errorf("ort: %s was not found; get it by `npm ci --ignore-scripts` in models/ort (make does it), put it beside the program, "+
+			"or name it by %s; looked for %q", name, env, tried)
+	}
+	return path, nil
+}
+
+// find returns the path of a file, "" where it is nowhere, and what was tried.
+func find(explicit, env, name, modulePath string, dirs []string) (path string, tried []string, err error) {
+	for _, named := range []struct{ by, path string }{{"the configuration", explicit}, {env, os.Getenv(env)}} {
 		if named.path == "" {
 			continue
 		}
 		if !isFile(named.path) {
-			return "", fmt.Errorf("ort: %w: %s names %q, which is no file", ErrNoLibrary, named.by, named.path)
+			return "", nil, fmt.Errorf("%s names %q, which is no file", named.by, named.path)
 		}
-		return named.path, nil
+		return named.path, nil, nil
 	}
-	var tried []string
-	for _, path := range candidates() {
+	for _, path := range candidates(name, modulePath, dirs) {
 		if isFile(path) {
-			return path, nil
+			return path, nil, nil
 		}
 		tried = append(tried, path)
 	}
-	return "", fmt.Errorf("ort: %w; get it by `npm ci --ignore-scripts` in models/ort (make does it), put it beside the program, "+
-		"or name it by %s; looked for %q", ErrNoLibrary, LibraryEnv, tried)
+	return "", tried, nil
 }
 
-func candidates() []string {
+func candidates(name, modulePath string, dirs []string) []string {
 	var paths []string
 	if exe, err := os.Executable(); err == nil {
 		if target, err := filepath.EvalSymlinks(exe); err == nil {
 			exe = target
 		}
-		paths = append(paths, filepath.Join(filepath.Dir(exe), LibraryName))
+		paths = append(paths, filepath.Join(filepath.Dir(exe), name))
 	}
 	if dir, err := os.Getwd(); err == nil {
 		for {
-			paths = append(paths, filepath.Join(dir, modulePath()))
+			paths = append(paths, filepath.Join(dir, modulePath))
 			up := filepath.Dir(dir)
 			if up == dir {
 				break
@@ -84,8 +111,8 @@ func candidates() []string {
 			dir = up
 		}
 	}
-	for _, dir := range systemDirs() {
-		paths = append(paths, filepath.Join(dir, LibraryName))
+	for _, dir := range dirs {
+		paths = append(paths, filepath.Join(dir, name))
 	}
 	return paths
 }

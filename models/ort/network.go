@@ -21,6 +21,16 @@ type Options struct {
 	Threads int
 }
 
+func (o *Options) check() error {
+	if o.Threads == 0 {
+		o.Threads = 1
+	}
+	if o.Threads < 1 || o.Threads > 256 {
+		return fmt.Errorf("ort: threads is %d, allowed is 1 to 256", o.Threads)
+	}
+	return nil
+}
+
 // Network is a model folder's network, loaded. One session serves all runners:
 // its weights are in memory once, and runs with one thread are made by the
 // caller's own.
@@ -35,11 +45,8 @@ var _ models.Network = (*Network)(nil)
 // Open loads a network and checks that its inputs and outputs are those that
 // its card names.
 func Open(folder *models.Folder, opts Options) (*Network, error) {
-	if opts.Threads == 0 {
-		opts.Threads = 1
-	}
-	if opts.Threads < 1 || opts.Threads > 256 {
-		return nil, fmt.Errorf("ort: threads is %d, allowed is 1 to 256", opts.Threads)
+	if err := opts.check(); err != nil {
+		return nil, err
 	}
 	release, err := Acquire(opts.Library)
 	if err != nil {
@@ -49,13 +56,17 @@ func Open(folder *models.Folder, opts Options) (*Network, error) {
 	if err := checkTensors(folder); err != nil {
 		return nil, errors.Join(fmt.Errorf("ort: %s: %w", n.card.Version, err), release())
 	}
-	if n.session, err = newSession(folder, opts.Threads); err != nil {
+	outputs := []string{n.card.Output.Logits}
+	if n.card.Output.Strangeness != "" {
+		outputs = append(outputs, n.card.Output.Strangeness)
+	}
+	if n.session, err = newSession(folder.Model, n.card.Input.Name, outputs, opts.Threads); err != nil {
 		return nil, errors.Join(fmt.Errorf("ort: %s: %w", n.card.Version, err), release())
 	}
 	return n, nil
 }
 
-func newSession(folder *models.Folder, threads int) (session *rt.DynamicAdvancedSession, err error) {
+func newSession(model []byte, input string, outputs []string, threads int) (session *rt.DynamicAdvancedSession, err error) {
 	options, err := rt.NewSessionOptions()
 	if err != nil {
 		return nil, err
@@ -71,12 +82,7 @@ func newSession(folder *models.Folder, threads int) (session *rt.DynamicAdvanced
 	if err != nil {
 		return nil, err
 	}
-	card := folder.Card
-	outputs := []string{card.Output.Logits}
-	if card.Output.Strangeness != "" {
-		outputs = append(outputs, card.Output.Strangeness)
-	}
-	return rt.NewDynamicAdvancedSessionWithONNXData(folder.Model, []string{card.Input.Name}, outputs, options)
+	return rt.NewDynamicAdvancedSessionWithONNXData(model, []string{input}, outputs, options)
 }
 
 // Card returns the card that the network was opened with.

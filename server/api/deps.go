@@ -13,6 +13,7 @@ import (
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/explanation"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
@@ -38,6 +39,13 @@ type Store interface {
 	UpdateCamera(ctx context.Context, c *station.Camera) error
 	GetCamera(ctx context.Context, id string) (station.Camera, error)
 	ListCameras(ctx context.Context, f store.PlaceFilter) ([]station.Camera, string, error)
+
+	LogAccess(ctx context.Context, a *store.CameraAccess) error
+	ListAccesses(ctx context.Context, cameraID, after string, limit int) ([]store.CameraAccess, string, error)
+
+	DeletionState(ctx context.Context) (head deletion.Head, keys []deletion.PublicKey, err error)
+	ListDeletions(ctx context.Context, after string, limit int) ([]deletion.Entry, string, error)
+	EachDeletion(ctx context.Context, upTo int64, fn func(deletion.Entry) error) error
 
 	GetInspection(ctx context.Context, id string) (*inspection.Inspection, error)
 	ListInspections(ctx context.Context, f inspection.Filter) ([]*inspection.Inspection, error)
@@ -68,6 +76,7 @@ type Cameras interface {
 	States() map[string]pipeline.CameraState
 	Reload(ctx context.Context) error
 	PushFrame(ctx context.Context, cameraID string, frame pipeline.Upload) (*pipeline.PushedFrame, error)
+	Snapshot(ctx context.Context, cameraID string) (*pipeline.Snapshot, error)
 }
 
 // Hub tells of stored inspections; see notify.Hub.
@@ -120,6 +129,8 @@ type Deps struct {
 	Hub     Hub
 	// Changes tells of inspections that were reviewed or corrected.
 	Changes *notify.Changes
+	// Redactor finds the people in uploaded samples.
+	Redactor pipeline.Redactor
 	// Prompts ends the bin side's prompts; nil where nobody is told.
 	Prompts  Prompts
 	Auth     *auth.Service

@@ -69,11 +69,13 @@ type fixture struct {
 	hub     *notify.Hub
 	judge   *judge
 	cameras *pipeline.Cameras
-	admin   string // tokens
-	read    string
-	status  atomic.Pointer[map[string]api.Readiness]
-	log     *syncBuffer
-	page    fstest.MapFS
+	// redactor fails as the test wants it to.
+	redactor redactor
+	admin    string // tokens
+	read     string
+	status   atomic.Pointer[map[string]api.Readiness]
+	log      *syncBuffer
+	page     fstest.MapFS
 }
 
 type options struct {
@@ -102,9 +104,10 @@ func start(tb testing.TB, o options) *fixture {
 	f.judge = &judge{store: f.store, objects: f.objects, hub: f.hub}
 	m := pipeline.NewMetrics(reg)
 	prepared := pipeline.NewPrepared(0)
-	intake := pipeline.NewIntake(pipeline.IntakeConfig{}, f.store, f.judge, f.hub, prepared, m)
+	intake := pipeline.NewIntake(pipeline.IntakeConfig{Redactor: nobody{}}, f.store, f.judge, f.hub, prepared, m)
 	f.cameras = pipeline.NewCameras(pipeline.CamerasConfig{}, pipeline.CamerasDeps{
 		Store: f.store, Queue: f.judge, Hub: f.hub, Prepared: prepared, Metrics: m, Registerer: reg, Logger: log, Open: pipeline.OpenFeed,
+		Redactor: nobody{}, Overview: &f.redactor,
 	})
 	f.setStatus(map[string]api.Readiness{"model": {Status: api.Ready}, "queue": {Status: api.Ready}, "store": {Status: api.Ready}, "objects": {Status: api.Ready}})
 	f.page = fstest.MapFS{
@@ -117,7 +120,7 @@ func start(tb testing.TB, o options) *fixture {
 	policy, err := verdict.NewPolicy(taxonomy.Default(), riskSample(tb), verdict.DefaultConfidence)
 	require.NoError(tb, err)
 	deps := api.Deps{
-		Store: f.store, Objects: f.objects, Intake: intake, Cameras: f.cameras, Hub: f.hub, Auth: f.auth,
+		Store: f.store, Objects: f.objects, Intake: intake, Cameras: f.cameras, Hub: f.hub, Auth: f.auth, Redactor: nobody{},
 		Taxonomy: taxonomy.Default(), Card: models.Card{Version: "test-1", Classes: []string{"battery"}}, Demonstration: o.demo,
 		Policy: policy, Thresholds: verdict.DefaultThresholds(),
 		Components: func(context.Context) map[string]api.Readiness { return *f.status.Load() },
@@ -388,6 +391,21 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
+
+// redactor takes the upper half of every picture for a person, or fails.
+type redactor struct{ err atomic.Pointer[error] }
+
+func (r *redactor) Areas(_ context.Context, img *vision.Image) ([]image.Rectangle, error) {
+	if err := r.err.Load(); err != nil && *err != nil {
+		return nil, *err
+	}
+	return []image.Rectangle{{Max: image.Pt(img.Width, img.Height/2)}}, nil
+}
+
+// nobody sees no people.
+type nobody struct{}
+
+func (nobody) Areas(context.Context, *vision.Image) ([]image.Rectangle, error) { return nil, nil }
 
 // panicking is a part with a bug.
 type panicking struct{}

@@ -33,7 +33,7 @@ func (s *Server) openAPI() huma.Config {
 	}
 	c.Tags = []*huma.Tag{
 		{Name: "session"}, {Name: "places", Description: "Stations, their bins and cameras"}, {Name: "push"}, {Name: "inspections"},
-		{Name: "samples"}, {Name: "reference"}, {Name: "tokens"}, {Name: "health"},
+		{Name: "samples"}, {Name: "reference"}, {Name: "tokens"}, {Name: "privacy", Description: "Who has looked, and what was deleted"}, {Name: "health"},
 	}
 	return c
 }

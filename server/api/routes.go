@@ -173,6 +173,8 @@ func (s *Server) register() {
 	s.registerStations()
 	s.registerBins()
 	s.registerCameras()
+	s.registerSnapshots()
+	s.registerDeletions()
 	s.registerPush()
 	s.registerInspections()
 	s.registerExplanation()

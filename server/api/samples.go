@@ -13,6 +13,7 @@ import (
 
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/vision/codec"
 )
@@ -41,6 +42,8 @@ const (
 	// sampleSide is the longest side of a kept sample in pixels: enough for
 	// any later model's input.
 	sampleSide = 1600
+	// sampleSeen is the least side, in pixels, at which people are looked for.
+	sampleSeen = 480
 )
 
 func (s *Server) registerSamples() {
@@ -139,18 +142,23 @@ func (s *Server) uploadSamples(c *fiber.Ctx) error {
 }
 
 // keepSample validates one file by decoding the whole of it, strips it of
-// metadata, and stores image and record.
+// metadata, paints over the people in it, and stores image and record.
 func (s *Server) keepSample(ctx context.Context, f part, category, class string) (datasets.Sample, error) {
 	for _, declared := range []string{f.contentType, f.filename} {
 		if err := codec.CheckDeclared(declared, f.data); err != nil {
 			return datasets.Sample{}, err
 		}
 	}
-	// At the smallest scale: that still reads every byte.
-	if _, _, err := codec.Decode(f.data, s.cfg.Limits, codec.Options{MinWidth: 1, MinHeight: 1}); err != nil {
+	file, err := codec.Open(f.data, s.cfg.Limits)
+	if err != nil {
 		return datasets.Sample{}, err
 	}
-	image, width, height, err := codec.Normalise(f.data, s.cfg.Limits, sampleSide, 0)
+	// At a small scale, too, that reads every byte.
+	seen, err := file.Decode(codec.Options{MinWidth: sampleSeen, MinHeight: sampleSeen})
+	if err != nil {
+		return datasets.Sample{}, err
+	}
+	image, width, height, err := pipeline.Redacted(ctx, s.Redactor, file, codec.Orient(seen, file.Orientation), sampleSide)
 	if err != nil {
 		return datasets.Sample{}, err
 	}

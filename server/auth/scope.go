@@ -124,6 +124,10 @@ const (
 	Manage Action = "manage"
 	// Grant is to make, list and revoke tokens.
 	Grant Action = "grant"
+	// Audit is to look at what was deleted, and to prove it.
+	Audit Action = "audit"
+	// Oversee is to see who has looked through a camera.
+	Oversee Action = "oversee"
 	// Show is to look at what a station's residents are told.
 	Show Action = "show"
 	// Correct is to take a resident's answer to it, and to report that it was
@@ -135,7 +139,7 @@ const (
 
 // Actions lists every action.
 var Actions = []Action{
-	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Show, Correct, Self,
+	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Audit, Oversee, Show, Correct, Self,
 }
 
 // Resource is what an action is about; empty fields mean "not one in
@@ -163,7 +167,7 @@ type right struct{ everywhere, own []Action }
 // rights is the one table. What is not in it is denied.
 var rights = map[class]right{
 	adminClass:   {everywhere: Actions},
-	readClass:    {everywhere: []Action{Look, Reference, Operate, Collect, Show, Self}},
+	readClass:    {everywhere: []Action{Look, Reference, Operate, Collect, Audit, Show, Self}},
 	stationClass: {everywhere: []Action{Reference, Self}, own: []Action{Look, PushFrame, PushDeposit, Show, Correct}},
 	cameraClass:  {everywhere: []Action{Self}, own: []Action{PushFrame}},
 	screenClass:  {everywhere: []Action{Reference, Self}, own: []Action{Show, Correct}},

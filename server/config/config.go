@@ -39,6 +39,7 @@ type Config struct {
 	Verdict         VerdictRules `koanf:"verdict"`
 	Prompts         Prompts      `koanf:"prompts"`
 	Evidence        Evidence     `koanf:"evidence"`
+	Privacy         Privacy      `koanf:"privacy"`
 	Demo            Demo         `koanf:"demo"`
 	// DrainTimeout bounds an orderly stop; what is queued by then stays on
 	// disk for the next start.
@@ -186,6 +187,14 @@ func (r Retention) ByVerdict() map[verdict.Verdict]time.Duration {
 	return map[verdict.Verdict]time.Duration{
 		verdict.Pass: r.Pass, verdict.Tell: r.Tell, verdict.Check: r.Check, verdict.Unreadable: r.Unreadable,
 	}
+}
+
+// Privacy says with what people are found, to be painted over before anything
+// is kept.
+type Privacy struct {
+	// Faces is the path of BlazeFace's network; empty looks beside the program
+	// and in models/ort/node_modules.
+	Faces string `koanf:"faces"`
 }
 
 // Demo is the demonstration station that `--demo` adds.

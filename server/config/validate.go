@@ -36,6 +36,7 @@ func (c Config) Validate() error {
 	}
 	c.Prompts.validate(&v)
 	c.Evidence.validate(&v)
+	v.file("privacy.faces", c.Privacy.Faces)
 	v.between("demo.wrong_share", c.Demo.WrongShare, 0, 1)
 	v.listener("demo.listen", c.Demo.Listen)
 	v.atLeast("drain_timeout", c.DrainTimeout, time.Second)

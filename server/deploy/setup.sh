@@ -7,6 +7,7 @@
 #   setup.sh run     the same and the demonstration's photographs
 #   setup.sh test    the same and the real parts that the tests start:
 #                    PostgreSQL, MinIO, an RTSP server, MQTT clients, Chromium,
+#                    a photograph of a face (python-matplotlib-data),
 #                    and PyTorch for the training code's
 #   setup.sh live    what `run` needs and an RTSP server
 #   setup.sh model   what training needs: PyTorch
@@ -28,7 +29,7 @@ rtsp_packages=(
 	python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-rtsp gstreamer1.0-plugins-base
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
-test_packages=(postgresql mosquitto-clients chromium fonts-noto-cjk ffmpeg)
+test_packages=(postgresql mosquitto-clients chromium fonts-noto-cjk ffmpeg python-matplotlib-data)
 model_packages=(python3-torch python3-opencv python3-onnx python3-numpy python3-yaml libopenblas0-pthread)
 
 say() { printf 'setup: %s\n' "$*" >&2; }

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/binside/binside/camera"
 	"github.com/binside/binside/server/inspection"
@@ -27,6 +30,9 @@ type cameraRun struct {
 	log      *slog.Logger
 	failed   CameraState // what States says without a feed
 
+	latest    atomic.Pointer[camera.Frame] // for whoever sets the camera up
+	snapshots *rate.Limiter
+
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
@@ -34,7 +40,7 @@ type cameraRun struct {
 // startCamera never fails: a camera that cannot run is one whose state says so.
 func startCamera(owner *Cameras, cam station.Camera) *cameraRun {
 	r := &cameraRun{
-		owner: owner, cam: cam, log: owner.deps.Logger.With("camera", cam.ID),
+		owner: owner, cam: cam, log: owner.deps.Logger.With("camera", cam.ID), snapshots: newSnapshotLimit(),
 	}
 	if err := r.open(); err != nil {
 		r.failed = CameraState{Status: StatusFailed, Since: time.Now().UTC(), Error: err.Error()}
@@ -127,6 +133,7 @@ func (r *cameraRun) observe(frame camera.Frame) []deposit.Event {
 // whoever pushed it.
 func (r *cameraRun) look(frame camera.Frame) {
 	var ids []string
+	r.latest.Store(&frame)
 	r.watch.look(frame)
 	for _, e := range r.observe(frame) {
 		if e.Kind == deposit.Deposited && r.queue(e) {
@@ -153,7 +160,7 @@ func (r *cameraRun) queue(e deposit.Event) bool {
 }
 
 // deposit writes an event's pictures, which hold nothing from outside the
-// bin's region, as JPEGs.
+// bin's region and nobody that was found inside it, as JPEGs.
 func (r *cameraRun) deposit(e deposit.Event) (inspection.Deposit, []*vision.Image, error) {
 	d := inspection.Deposit{
 		ID: e.ID, StationID: r.cam.StationID, BinID: e.BinID, CameraID: r.cam.ID, Source: inspection.FromStream,
@@ -161,6 +168,9 @@ func (r *cameraRun) deposit(e deposit.Event) (inspection.Deposit, []*vision.Imag
 	}
 	var images []*vision.Image
 	for _, s := range e.Shots[:min(len(e.Shots), inspection.MaxImages)] {
+		if !r.redactShot(context.Background(), s.Image) {
+			s.Sharpness = 0
+		}
 		img, err := encodeShot(s, r.owner.cfg.MaxSide)
 		if err != nil {
 			return d, nil, err
@@ -178,16 +188,18 @@ func (r *cameraRun) deposit(e deposit.Event) (inspection.Deposit, []*vision.Imag
 const shotQuality = 90
 
 func encodeShot(s deposit.Shot, maxSide int) (inspection.Image, error) {
-	jpeg, err := codec.EncodeJPEG(s.Image, shotQuality)
-	if err != nil {
-		return inspection.Image{}, err
-	}
-	width, height := s.Image.Width, s.Image.Height
-	if max(width, height) > maxSide {
-		if jpeg, width, height, err = codec.Normalise(jpeg, codec.Limits{MaxBytes: len(jpeg)}, maxSide, shotQuality); err != nil {
+	img := s.Image
+	if max(img.Width, img.Height) > maxSide {
+		var err error
+		if img, err = codec.Fit(img, maxSide); err != nil {
 			return inspection.Image{}, err
 		}
 	}
+	jpeg, err := codec.EncodeJPEG(img, shotQuality)
+	if err != nil {
+		return inspection.Image{}, err
+	}
+	width, height := img.Width, img.Height
 	out := inspection.Image{JPEG: jpeg, Width: width, Height: height, Sharpness: s.Sharpness, Exposure: s.Exposure}
 	if !s.Item.Empty() {
 		sx, sy := float64(width)/float64(s.Image.Width), float64(height)/float64(s.Image.Height)

@@ -46,6 +46,10 @@ type CamerasDeps struct {
 	Metrics    *Metrics
 	Registerer prometheus.Registerer // for the frames' figures
 	Logger     *slog.Logger
+	// Redactor finds the people in a deposit's pictures, Overview those in a
+	// whole view that somebody asked for, where it may take its time. Without
+	// one no picture leaves a camera.
+	Redactor, Overview Redactor
 	// Open makes a camera's feed; OpenFeed is the one for real cameras.
 	Open func(station.Camera, *slog.Logger) (Feed, error)
 }
@@ -54,11 +58,13 @@ type CamerasDeps struct {
 // one goroutine of its own between them. Its methods may be called from any
 // goroutine.
 type Cameras struct {
-	cfg     CamerasConfig
-	deps    CamerasDeps
-	outbox  *outbox
-	frames  *frameCollector
-	loading sync.Mutex // one Start, Reload or Close at a time
+	cfg    CamerasConfig
+	deps   CamerasDeps
+	outbox *outbox
+	frames *frameCollector
+	// redacting holds a token while a snapshot is made.
+	redacting chan struct{}
+	loading   sync.Mutex // one Start, Reload or Close at a time
 
 	mu     sync.Mutex
 	closed bool
@@ -83,7 +89,7 @@ func NewCameras(cfg CamerasConfig, deps CamerasDeps) *Cameras {
 		cfg.StoreTimeout = 10 * time.Second
 	}
 	c := &Cameras{
-		cfg: cfg, deps: deps, runs: make(map[string]*cameraRun),
+		cfg: cfg, deps: deps, runs: make(map[string]*cameraRun), redacting: make(chan struct{}, 1),
 		outbox: newOutbox(deps.Queue, deps.Prepared, cfg.Outbox, deps.Metrics, deps.Logger),
 	}
 	c.frames = &frameCollector{cameras: c}

@@ -29,7 +29,7 @@ func (l *line) newCameras(change ...func(*pipeline.CamerasConfig, *pipeline.Came
 	cfg.Condition.Skew = 100 * 365 * 24 * time.Hour // the films' clocks are their own
 	deps := pipeline.CamerasDeps{
 		Store: l.records, Queue: l.queue, Hub: l.hub, Prepared: l.prepared, Metrics: l.metrics,
-		Registerer: l.registry, Logger: l.log, Open: pipeline.OpenFeed,
+		Registerer: l.registry, Logger: l.log, Open: pipeline.OpenFeed, Redactor: nobody{}, Overview: nobody{},
 	}
 	for _, c := range change {
 		c(&cfg, &deps)

@@ -65,6 +65,8 @@ func Reason(err error) string {
 		return "camera-busy"
 	case errors.Is(err, ErrFrameDropped):
 		return "frame-dropped"
+	case errors.Is(err, ErrRedaction):
+		return "redaction"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
 	case errors.Is(err, context.Canceled):

@@ -5,12 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/store/object"
 )
 
 // EvidenceKey names an image of a deposit in object storage, by the day it was
@@ -59,10 +62,32 @@ func (w *Worker) discard(ctx context.Context, d *inspection.Deposit) {
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.EvidenceTimeout)
 	defer cancel()
 	for n := range d.Images {
-		if err := w.objects.Delete(ctx, EvidenceKey(d, n)); err != nil {
-			w.log.Error("evidence without a record was not deleted", "deposit", d.ID, "key", EvidenceKey(d, n), "error", err)
+		key := EvidenceKey(d, n)
+		if err := w.discardOne(ctx, d.ID, key); err != nil {
+			w.log.Error("evidence without a record was not deleted", "deposit", d.ID, "key", key, "error", err)
 		}
 	}
+}
+
+// discardOne logs first: no record would bring the image back to whoever
+// crashed between the two, while the queue hands out the deposit again, which
+// deletes, and logs, once more.
+func (w *Worker) discardOne(ctx context.Context, depositID, key string) error {
+	image, err := w.objects.Get(ctx, key)
+	switch {
+	case errors.Is(err, object.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	sum := sha256.Sum256(image)
+	entry := deletion.Entry{
+		At: now(), Reason: deletion.Orphan, Key: key, SHA256: hex.EncodeToString(sum[:]), InspectionID: depositID, Ordinal: deletion.NoOrdinal,
+	}
+	if err := w.deletions.Add(ctx, entry); err != nil {
+		return fmt.Errorf("pipeline: log the deletion: %w", err)
+	}
+	return w.objects.Delete(ctx, key)
 }
 
 // put tries a few times within the step's time.

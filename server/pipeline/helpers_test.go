@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"context"
 	"image"
 	"math/rand/v2"
 	"testing"
@@ -11,6 +12,11 @@ import (
 )
 
 type visionImage = vision.Image
+
+// nobody sees no people.
+type nobody struct{}
+
+func (nobody) Areas(context.Context, *vision.Image) ([]image.Rectangle, error) { return nil, nil }
 
 func rectOf(b inspection.Box) image.Rectangle { return image.Rect(b.MinX, b.MinY, b.MaxX, b.MaxY) }
 

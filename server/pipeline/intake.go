@@ -82,6 +82,8 @@ type IntakeConfig struct {
 	// MinSource is the model's, see MinSource: images are decoded at the
 	// smallest scale not below what it says.
 	MinSource MinSource
+	// Redactor finds the people in the pictures; without one none is taken.
+	Redactor Redactor
 	// ClaimTimeout bounds the question whether an idempotency key is new
 	// (default 5 s).
 	ClaimTimeout time.Duration
@@ -114,11 +116,11 @@ func NewIntake(cfg IntakeConfig, store IntakeStore, q Publisher, hub *notify.Hub
 }
 
 // Submit takes one deposit in: it decodes every image, strips it of metadata,
-// claims the idempotency key and queues the deposit. When it returns without
+// paints over the people in it, claims the idempotency key and queues the deposit. When it returns without
 // an error the deposit is on the queue's disk (or was before).
 //
-// Errors: ErrNoImages, ErrTooManyImages, *ImageError (wrapping codec.Error),
-// ErrIdempotencyMismatch, the queue's ErrFull, ErrTooLarge and
+// Errors: ErrNoImages, ErrTooManyImages, *ImageError (wrapping codec.Error or
+// ErrRedaction), ErrIdempotencyMismatch, the queue's ErrFull, ErrTooLarge and
 // ErrUnavailable, and the store's.
 func (in *Intake) Submit(ctx context.Context, req Request) (*Submission, error) {
 	received := now()
@@ -132,7 +134,7 @@ func (in *Intake) Submit(ctx context.Context, req Request) (*Submission, error) 
 }
 
 func (in *Intake) submit(ctx context.Context, req Request, received time.Time) (*Submission, error) {
-	images, decoded, err := in.open(req.Uploads)
+	images, decoded, err := in.open(ctx, req.Uploads)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +177,7 @@ func (in *Intake) submit(ctx context.Context, req Request, received time.Time) (
 }
 
 // open decodes and normalises the uploads, the sharpest first.
-func (in *Intake) open(uploads []Upload) ([]inspection.Image, []*vision.Image, error) {
+func (in *Intake) open(ctx context.Context, uploads []Upload) ([]inspection.Image, []*vision.Image, error) {
 	switch {
 	case len(uploads) == 0:
 		return nil, nil, ErrNoImages
@@ -184,7 +186,7 @@ func (in *Intake) open(uploads []Upload) ([]inspection.Image, []*vision.Image, e
 	}
 	opened := make([]openedImage, len(uploads))
 	for i, u := range uploads {
-		o, err := in.openOne(u)
+		o, err := in.openOne(ctx, u)
 		if err != nil {
 			return nil, nil, &ImageError{Index: i, Err: err}
 		}
@@ -207,7 +209,7 @@ type openedImage struct {
 
 // openOne decodes one upload once, at the model's scale: that proves that the
 // whole file is sound, and the worker need not do it again.
-func (in *Intake) openOne(u Upload) (openedImage, error) {
+func (in *Intake) openOne(ctx context.Context, u Upload) (openedImage, error) {
 	if err := codec.CheckDeclared(u.Declared, u.Data); err != nil {
 		return openedImage{}, err
 	}
@@ -219,8 +221,12 @@ func (in *Intake) openOne(u Upload) (openedImage, error) {
 	if err != nil {
 		return openedImage{}, err
 	}
-	jpeg, width, height, err := file.Normalise(in.cfg.MaxSide, 0)
-	if err != nil {
+	end := in.metrics.step("redact")
+	jpeg, width, height, err := Redacted(ctx, in.cfg.Redactor, file, img, in.cfg.MaxSide)
+	if end(); err != nil {
+		if errors.Is(err, ErrRedaction) {
+			in.metrics.redactionErrors.Inc()
+		}
 		return openedImage{}, err
 	}
 	q, err := quality.Measure(img, img.Rect())

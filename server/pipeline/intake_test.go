@@ -109,7 +109,7 @@ func (r refusing) Publish(context.Context, inspection.Deposit) error { return r.
 
 func TestQueueThatRefuses(t *testing.T) {
 	l := newLine(t)
-	in := pipeline.NewIntake(pipeline.IntakeConfig{}, l.records, refusing{queue.ErrFull}, l.hub, l.prepared, l.metrics)
+	in := pipeline.NewIntake(pipeline.IntakeConfig{Redactor: nobody{}}, l.records, refusing{queue.ErrFull}, l.hub, l.prepared, l.metrics)
 	file := jpegOf(t, picture(320, 240, red))
 	_, err := in.Submit(t.Context(), pipeline.Request{Bin: l.bin, Uploads: uploads(file), IdempotencyKey: "k", Wait: true})
 	require.ErrorIs(t, err, queue.ErrFull)

@@ -18,6 +18,7 @@ import (
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
@@ -51,6 +52,7 @@ type line struct {
 	registry   *prometheus.Registry
 	classifier *colours
 	bin        station.Bin
+	deletions  *deletion.Log
 	log        *slog.Logger
 }
 
@@ -65,6 +67,9 @@ func newLine(tb testing.TB) *line {
 	l.records, err = store.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "records.db"), store.Options{})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, l.records.Close()) })
+	signer, err := deletion.NewSigner(make([]byte, 32))
+	require.NoError(tb, err)
+	l.deletions = deletion.NewLog(l.records, signer)
 	l.objects, err = object.NewLocal(l.folder, 0)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, l.objects.Close()) })
@@ -89,7 +94,7 @@ func (l *line) newWorker(change ...func(*pipeline.WorkerConfig, *pipeline.Worker
 	require.NoError(l.t, err)
 	cfg := pipeline.WorkerConfig{Thresholds: verdict.DefaultThresholds()}
 	deps := pipeline.WorkerDeps{
-		Queue: l.queue, Store: l.records, Objects: l.objects, Classifier: l.classifier, Policy: policy,
+		Queue: l.queue, Store: l.records, Objects: l.objects, Deletions: l.deletions, Classifier: l.classifier, Policy: policy,
 		Hub: l.hub, Prepared: l.prepared, Metrics: l.metrics, Logger: l.log,
 	}
 	for _, c := range change {
@@ -108,7 +113,7 @@ func (l *line) work(change ...func(*pipeline.WorkerConfig, *pipeline.WorkerDeps)
 }
 
 func (l *line) newIntake() *pipeline.Intake {
-	return pipeline.NewIntake(pipeline.IntakeConfig{}, l.records, l.queue, l.hub, l.prepared, l.metrics)
+	return pipeline.NewIntake(pipeline.IntakeConfig{Redactor: nobody{}}, l.records, l.queue, l.hub, l.prepared, l.metrics)
 }
 
 // push submits pictures and waits for the inspection.

@@ -20,6 +20,8 @@ type Metrics struct {
 	depositDropped *prometheus.CounterVec // a camera's deposits, by reason
 	outboxRetries  prometheus.Counter
 
+	painted, redactionErrors prometheus.Counter
+
 	verdicts      *prometheus.CounterVec
 	stepSeconds   *prometheus.HistogramVec
 	answerSeconds *prometheus.HistogramVec // by source
@@ -37,11 +39,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		events:   counter("binside_detector_events_total", "Deposits that detectors found."),
 		detectSeconds: histogram("binside_detector_seconds", "Time that a detector took for one frame.",
 			prometheus.ExponentialBuckets(0.0005, 2, 10)),
-		depositDropped: counterVec("binside_deposits_dropped_total", "Cameras' deposits lost before they were queued, by reason.", "reason"),
-		outboxRetries:  counter("binside_deposits_queue_retries_total", "Times that a camera's deposit waited for the queue."),
-		verdicts:       counterVec("binside_verdicts_total", "Inspections stored, by verdict.", "verdict"),
+		depositDropped:  counterVec("binside_deposits_dropped_total", "Cameras' deposits lost before they were queued, by reason.", "reason"),
+		outboxRetries:   counter("binside_deposits_queue_retries_total", "Times that a camera's deposit waited for the queue."),
+		painted:         counter("binside_redactions_total", "Places of deposits' pictures that were painted over: faces and people."),
+		redactionErrors: counter("binside_redaction_errors_total", "Pictures that could not be redacted, and were not kept."),
+		verdicts:        counterVec("binside_verdicts_total", "Inspections stored, by verdict.", "verdict"),
 		stepSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "binside_worker_step_seconds", Help: "Time of one step for one deposit: bin, decode, classify, decide, evidence, store.",
+			Name: "binside_worker_step_seconds", Help: "Time of one step for one deposit: redact (before the queue), bin, decode, classify, decide, evidence, store.",
 			Buckets: prometheus.ExponentialBuckets(0.00025, 2.5, 11)}, []string{"step"}),
 		answerSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "binside_answer_seconds", Help: "Time from a deposit's arrival to its stored inspection, by source.",
@@ -54,7 +58,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		retentionErrors: counter("binside_retention_errors_total", "Rounds of the retention job that failed."),
 	}
 	if r != nil {
-		r.MustRegister(m.accepted, m.refused, m.events, m.detectSeconds, m.depositDropped, m.outboxRetries,
+		r.MustRegister(m.accepted, m.refused, m.events, m.detectSeconds, m.depositDropped, m.outboxRetries, m.painted, m.redactionErrors,
 			m.verdicts, m.stepSeconds, m.answerSeconds, m.workerErrors,
 			m.evidenceStored, m.evidenceBytes, m.evidenceLost, m.evidenceExpired, m.retentionErrors)
 	}

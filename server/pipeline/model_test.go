@@ -52,7 +52,7 @@ func TestRealModel(t *testing.T) {
 		c.Thresholds = verdict.DefaultThresholds()
 		d.Classifier, d.Policy = pool, policy
 	})
-	in := pipeline.NewIntake(pipeline.IntakeConfig{MinSource: ort.Spec(input).MinSource},
+	in := pipeline.NewIntake(pipeline.IntakeConfig{MinSource: ort.Spec(input).MinSource, Redactor: nobody{}},
 		l.records, l.queue, l.hub, l.prepared, l.metrics)
 	for name, file := range photographs(t) {
 		i := l.push(in, "", file)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/binside/binside/models"
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
@@ -33,12 +34,18 @@ type WorkerStore interface {
 // RetentionStore is what Retention asks of the store.
 type RetentionStore interface {
 	EvidenceDue(ctx context.Context, now time.Time, limit int) ([]store.EvidenceRef, error)
-	MarkEvidenceDeleted(ctx context.Context, now time.Time, refs ...store.EvidenceRef) error
 	PurgeIdempotency(ctx context.Context, before time.Time) (n int64, err error)
+}
+
+// Deletions is the signed log without which nothing is deleted; see
+// deletion.Log.
+type Deletions interface {
+	Add(ctx context.Context, entries ...deletion.Entry) error
 }
 
 // Objects is the object store; see server/store/object.
 type Objects interface {
+	Get(ctx context.Context, key string) ([]byte, error)
 	Put(ctx context.Context, key string, data []byte, contentType string) error
 	Delete(ctx context.Context, key string) error
 }

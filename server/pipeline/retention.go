@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/store"
 )
 
@@ -15,14 +16,16 @@ import (
 const retentionBatch = 200
 
 // Retention deletes evidence whose time is over and forgets old idempotency
-// keys, at its start and then at an interval. The object goes first, then the row is marked: a crash in between
-// deletes an object again, which is harmless.
+// keys, at its start and then at an interval. The object goes first, then the
+// row is marked and the deletion logged in one transaction: a crash in between
+// deletes an object again, which is harmless, and logs it then.
 type Retention struct {
-	store    RetentionStore
-	objects  Objects
-	interval time.Duration
-	metrics  *Metrics
-	log      *slog.Logger
+	store     RetentionStore
+	objects   Objects
+	deletions Deletions
+	interval  time.Duration
+	metrics   *Metrics
+	log       *slog.Logger
 
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -30,11 +33,11 @@ type Retention struct {
 
 // NewRetention wires the job. interval is the pause between two rounds (0: an
 // hour).
-func NewRetention(store RetentionStore, objects Objects, interval time.Duration, m *Metrics, log *slog.Logger) *Retention {
+func NewRetention(store RetentionStore, objects Objects, deletions Deletions, interval time.Duration, m *Metrics, log *slog.Logger) *Retention {
 	if interval <= 0 {
 		interval = time.Hour
 	}
-	return &Retention{store: store, objects: objects, interval: interval, metrics: m, log: log}
+	return &Retention{store: store, objects: objects, deletions: deletions, interval: interval, metrics: m, log: log}
 }
 
 // Start begins the rounds; they run until Close.
@@ -116,8 +119,11 @@ func (r *Retention) remove(ctx context.Context, e store.EvidenceRef, now time.Ti
 	if err := r.objects.Delete(ctx, e.Key); err != nil {
 		return fmt.Errorf("pipeline: delete %s: %w", e.Key, err)
 	}
-	if err := r.store.MarkEvidenceDeleted(ctx, now, e); err != nil {
-		return fmt.Errorf("pipeline: mark %s as deleted: %w", e.Key, err)
+	entry := deletion.Entry{
+		At: now, Reason: deletion.Retention(string(e.Verdict)), Key: e.Key, SHA256: e.SHA256, InspectionID: e.InspectionID, Ordinal: e.Ordinal,
+	}
+	if err := r.deletions.Add(ctx, entry); err != nil {
+		return fmt.Errorf("pipeline: log the deletion of %s: %w", e.Key, err)
 	}
 	r.metrics.evidenceExpired.Inc()
 	return nil

@@ -81,6 +81,7 @@ type WorkerDeps struct {
 	Queue      Consumer
 	Store      WorkerStore
 	Objects    Objects
+	Deletions  Deletions
 	Classifier Classifier
 	// Policy decides, by the taxonomy that it was made with.
 	Policy   *verdict.Policy
@@ -96,6 +97,7 @@ type Worker struct {
 	queue      Consumer
 	store      WorkerStore
 	objects    Objects
+	deletions  Deletions
 	classifier Classifier
 	policy     *verdict.Policy
 	hub        *notify.Hub
@@ -113,7 +115,7 @@ type Worker struct {
 func NewWorker(cfg WorkerConfig, d WorkerDeps) *Worker {
 	cfg = cfg.withDefaults()
 	return &Worker{
-		cfg: cfg, queue: d.Queue, store: d.Store, objects: d.Objects, classifier: d.Classifier,
+		cfg: cfg, queue: d.Queue, store: d.Store, objects: d.Objects, deletions: d.Deletions, classifier: d.Classifier,
 		policy: d.Policy, hub: d.Hub, prepared: d.Prepared, metrics: d.Metrics, log: d.Logger,
 		bins: newBins(d.Store, cfg.BinTTL),
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
@@ -228,6 +229,23 @@ func TestNoEvidenceWithoutARecord(t *testing.T) {
 	require.NoError(t, w.Handle(t.Context(), passed, 2))
 	_, err = l.objects.Get(t.Context(), pipeline.EvidenceKey(&passed, 0))
 	require.ErrorIs(t, err, object.ErrNotFound)
+
+	log := l.deletionLog()
+	require.Len(t, log, 3, "both are in the log of deletions")
+	require.Equal(t, deletion.Orphan, log[1].Reason)
+	require.Equal(t, datasets.ID(d.Images[0].JPEG), log[1].SHA256)
+	require.Equal(t, []string{passed.ID, pipeline.EvidenceKey(&passed, 0)}, []string{log[2].InspectionID, log[2].Key})
+
+	// What cannot be logged is not deleted.
+	kept := l.deposit(green)
+	require.NoError(t, l.objects.Put(t.Context(), pipeline.EvidenceKey(&kept, 0), []byte("x"), "image/jpeg"))
+	w = l.newWorker(func(_ *pipeline.WorkerConfig, d *pipeline.WorkerDeps) {
+		d.Deletions = &forgetful{Deletions: l.deletions, left: 1}
+	})
+	require.NoError(t, w.Handle(t.Context(), kept, 2))
+	_, err = l.objects.Get(t.Context(), pipeline.EvidenceKey(&kept, 0))
+	require.NoError(t, err)
+	require.Len(t, l.deletionLog(), 3)
 }
 
 // full is an object store that takes nothing.

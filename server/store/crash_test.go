@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,8 +25,9 @@ const (
 	crashReady = "BINSIDE_STORE_CRASH_READY"
 )
 
-// crashChild saves inspections from four goroutines and prints each id after
-// the save was acknowledged, until it is killed.
+// crashChild saves inspections from four goroutines, logs the deletion of one
+// image of each, and prints each id after that was acknowledged, until it is
+// killed.
 func crashChild(url, name string) int {
 	st, err := store.Open(context.Background(), url, store.Options{})
 	if err != nil {
@@ -42,6 +44,10 @@ func crashChild(url, name string) int {
 					Evidence: []inspection.Evidence{{Ordinal: 0, Key: "k"}, {Ordinal: 1, Key: "l"}},
 				}
 				if _, err := st.SaveInspection(context.Background(), i); err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					os.Exit(1)
+				}
+				if err := st.LogDeletions(context.Background(), newSigner(1), gone(i, 0, time.Now())); err != nil {
 					fmt.Fprintln(os.Stderr, err)
 					os.Exit(1)
 				}
@@ -115,8 +121,13 @@ func checkSurvivors(t *testing.T, st *store.Store, acknowledged map[string]bool)
 			break
 		}
 	}
+	logged := map[string]bool{}
+	for _, e := range verified(t, st) {
+		logged[e.InspectionID] = true
+	}
 	for id := range acknowledged {
 		require.True(t, seen[id], "%s was acknowledged and is lost", id)
+		require.True(t, logged[id], "the deletion of %s was acknowledged and is lost", id)
 	}
 }
 

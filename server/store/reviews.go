@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/binside/binside/datasets"
+	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/inspection"
 )
 
@@ -86,6 +87,9 @@ type EvidenceRef struct {
 	InspectionID string
 	Ordinal      int
 	Key          string
+	SHA256       string
+	// Verdict is that of the inspection, by which it was kept.
+	Verdict verdict.Verdict
 }
 
 // EvidenceDue returns at most limit evidence images whose retention ended at
@@ -93,23 +97,8 @@ type EvidenceRef struct {
 func (s *Store) EvidenceDue(ctx context.Context, now time.Time, limit int) ([]EvidenceRef, error) {
 	return readAll(ctx, s, "evidence due", func(row scanner) (EvidenceRef, error) {
 		var e EvidenceRef
-		err := row.Scan(&e.InspectionID, &e.Ordinal, &e.Key)
+		err := row.Scan(&e.InspectionID, &e.Ordinal, &e.Key, &e.SHA256, &e.Verdict)
 		return e, err
-	}, fmt.Sprintf(`SELECT inspection_id, ordinal, object_key FROM evidence
-WHERE deleted_at IS NULL AND expires_at <= $1 ORDER BY expires_at, inspection_id, ordinal LIMIT %d`, max(limit, 0)), micros(now))
-}
-
-// MarkEvidenceDeleted notes that images are gone from object storage; call it
-// after deleting them. Images that are marked already keep their time.
-func (s *Store) MarkEvidenceDeleted(ctx context.Context, now time.Time, refs ...EvidenceRef) error {
-	return s.write(ctx, "mark evidence deleted", func(ctx context.Context, tx *txn) error {
-		for _, e := range refs {
-			err := tx.exec(ctx, `UPDATE evidence SET deleted_at = $1 WHERE inspection_id = $2 AND ordinal = $3 AND deleted_at IS NULL`,
-				micros(now), e.InspectionID, e.Ordinal)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}, fmt.Sprintf(`SELECT e.inspection_id, e.ordinal, e.object_key, e.sha256, i.verdict FROM evidence e JOIN inspections i ON i.id = e.inspection_id
+WHERE e.deleted_at IS NULL AND e.expires_at <= $1 ORDER BY e.expires_at, e.inspection_id, e.ordinal LIMIT %d`, max(limit, 0)), micros(now))
 }

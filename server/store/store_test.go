@@ -419,13 +419,14 @@ func testRetention(t *testing.T, st *store.Store) {
 	due, err = st.EvidenceDue(ctx, now, 10)
 	require.NoError(t, err)
 	require.Equal(t, []store.EvidenceRef{
-		{InspectionID: b.ID, Ordinal: 0, Key: b.Evidence[0].Key}, {InspectionID: a.ID, Ordinal: 0, Key: a.Evidence[0].Key},
+		{InspectionID: b.ID, Ordinal: 0, Key: b.Evidence[0].Key, SHA256: "aa", Verdict: verdict.Tell},
+		{InspectionID: a.ID, Ordinal: 0, Key: a.Evidence[0].Key, SHA256: "aa", Verdict: verdict.Tell},
 	}, due, "the longest due first; without an end it is never due")
 	one, err := st.EvidenceDue(ctx, now, 1)
 	require.NoError(t, err)
 	require.Len(t, one, 1)
-	require.NoError(t, st.MarkEvidenceDeleted(ctx, now, due...))
-	require.NoError(t, st.MarkEvidenceDeleted(ctx, now.Add(time.Hour), due...))
+	require.NoError(t, st.LogDeletions(ctx, newSigner(1), gone(a, 0, now), gone(b, 0, now)))
+	require.NoError(t, st.LogDeletions(ctx, newSigner(1), gone(a, 0, now.Add(time.Hour))))
 	due, err = st.EvidenceDue(ctx, now.Add(1000*time.Hour), 10)
 	require.NoError(t, err)
 	require.Empty(t, due)

@@ -58,6 +58,11 @@ var tables = []table{
 		integer, "captured_at", text, "labelled_by", integer, "labelled_at", "width", "height", text, "object_key")},
 	{name: "idempotency", key: "bin_id, client_key", columns: columns(text, "bin_id", "client_key", "request_hash", "deposit_id", integer, "created_at")},
 	{name: "tokens", key: "id", columns: columns(text, "id", "name", "scopes", "hash", integer, "created_at", "expires_at", "revoked_at", "last_used_at")},
+	{name: "accesses", key: "seq", since: 8, columns: columns(integer, "seq", "at", text, "camera_id", "station_id",
+		"principal_id", "principal_name", "principal_kind")},
+	{name: "deletions", key: "seq", since: 8, columns: columns(integer, "seq", "at", text, "reason", "object_key", "sha256", "inspection_id",
+		integer, "ordinal", text, "previous", "key_id", "hash", "signature")},
+	{name: "deletion_keys", key: "id", since: 8, columns: columns(text, "id", "public_key")},
 }
 
 // columns reads a list of kinds and names; a kind holds until the next one.

@@ -55,6 +55,19 @@ func (f *File) Normalise(maxSide, quality int) (jpeg []byte, width, height int, 
 	return jpeg, img.Width, img.Height, nil
 }
 
+// Fit returns a copy of a picture that shares no memory with it and whose
+// longer side is at most maxSide pixels; the filter is cv.Resize's.
+func Fit(img *vision.Image, maxSide int) (*vision.Image, error) {
+	if err := img.Valid(); err != nil {
+		return nil, err
+	}
+	out := vision.NewImage(fit(img.Width, img.Height, maxSide))
+	if err := cv.Resize(img, img.Rect(), out.Pix, out.Width, out.Height); err != nil {
+		return nil, fmt.Errorf("fit: %w", err)
+	}
+	return out, nil
+}
+
 // fit returns the size of a picture whose longer side is at most maxSide.
 func fit(width, height, maxSide int) (int, int) {
 	long := max(width, height)

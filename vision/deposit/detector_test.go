@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/privacy"
 )
 
 func TestItemThatSettlesIsOneEvent(t *testing.T) {
@@ -406,5 +407,42 @@ func BenchmarkObserve720p(b *testing.B) {
 		i++
 		at = at.Add(100 * time.Millisecond)
 		d.Observe(Frame{Seq: uint64(i), Time: at, Image: frames[i/20%2]})
+	}
+}
+
+// Whatever else has come into the region beside the item is painted over in its
+// pictures; the item is not.
+func TestWhatStandsBesideTheItemIsPainted(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	// Somebody's arm lies over the region's edge all the time, away from the
+	// item.
+	arm := patch{box: image.Rect(30, 250, 130, 282), colour: coat}
+	p := apple()
+	p.box = p.box.Sub(image.Pt(0, 160))
+	s.slide(600*time.Millisecond, p, image.Pt(0, 160), arm)
+	s.show(5*time.Second, apple(), arm)
+	require.NotEmpty(t, s.events)
+	for _, shot := range s.events[0].Shots {
+		painted, seen := 0, 0
+		for y := 250; y < 282; y += 2 {
+			for x := 66; x < 130; x += 2 {
+				at := image.Pt(x, y).Sub(image.Pt(64, 72)).Div(shrink)
+				if at.In(shot.Item) {
+					continue
+				}
+				seen++
+				if shot.Image.At(at.X, at.Y) == privacy.Fill {
+					painted++
+				}
+			}
+		}
+		require.Greater(t, seen, 300)
+		require.Greater(t, float64(painted), 0.95*float64(seen), "the arm is painted over")
+		for y := shot.Item.Min.Y; y < shot.Item.Max.Y; y++ {
+			for x := shot.Item.Min.X; x < shot.Item.Max.X; x++ {
+				require.NotEqual(t, privacy.Fill, shot.Image.At(x, y), "the item is whole")
+			}
+		}
 	}
 }

@@ -224,7 +224,7 @@ func (g *region) moving(f Frame) []Event {
 		g.anchor.take(g.now, g.seen.mask, g.light, f.Time)
 		return nil
 	}
-	g.candidates = keep(g.candidates, shoot(f, g.polygon, g.raster.pixels(g.seen.box), g.cfg.Margin, g.seen.whole, 1-share))
+	g.candidates = keep(g.candidates, g.shoot(f, &g.seen, g.seen.whole, 1-share))
 	if f.Time.Sub(g.anchor.at) < g.patience() {
 		return nil
 	}

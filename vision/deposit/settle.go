@@ -68,7 +68,7 @@ func (g *region) waiting(f Frame) []Event {
 		return nil
 	}
 	if g.findSecond() {
-		g.candidates = keep(g.candidates, shoot(f, g.polygon, g.raster.pixels(g.second.box), g.cfg.Margin, true, 1))
+		g.candidates = keep(g.candidates, g.shoot(f, &g.second, true, 1))
 		if age < g.cfg.Settle {
 			return nil
 		}

@@ -19,15 +19,40 @@ type candidate struct {
 	still float64 // share of the thing's cells that did not change
 }
 
-// shoot crops the region out of the frame.
-func shoot(f Frame, p vision.Polygon, box image.Rectangle, margin float64, whole bool, still float64) candidate {
-	crop, origin := privacy.CropRegion(f.Image, p)
+// shoot crops the region out of the frame and paints over whatever else has
+// come into it but the item: a second person, an arm beside it.
+func (g *region) shoot(f Frame, t *thing, whole bool, still float64) candidate {
+	crop, origin := privacy.CropRegion(f.Image, g.polygon)
+	box, margin := g.raster.pixels(t.box), g.cfg.Margin
 	dx, dy := int(math.Round(margin*float64(box.Dx()))), int(math.Round(margin*float64(box.Dy())))
 	item := image.Rect(box.Min.X-dx, box.Min.Y-dy, box.Max.X+dx, box.Max.Y+dy).Sub(origin).Intersect(crop.Rect())
+	for i, set := range g.fg {
+		// A second thing's picture shows the first one, too.
+		if !set || t.mask[i] || g.rest.set && g.rest.mask[i] {
+			continue
+		}
+		x, y := i%g.shape.w, i/g.shape.w
+		// A cell more on every side: what moves is blurred at its edge.
+		cell := g.raster.pixels(image.Rect(x-1, y-1, x+2, y+2)).Sub(origin)
+		paintAround(crop, cell, item)
+	}
 	return candidate{
 		shot:  Shot{Image: crop, Item: item, Whole: whole, Time: f.Time, Seq: f.Seq},
 		still: still,
 	}
+}
+
+// paintAround paints over a part of a picture but for what lies in keep.
+func paintAround(img *vision.Image, r, keep image.Rectangle) {
+	in := r.Intersect(keep)
+	if in.Empty() {
+		privacy.Paint(img, []image.Rectangle{r})
+		return
+	}
+	privacy.Paint(img, []image.Rectangle{
+		image.Rect(r.Min.X, r.Min.Y, r.Max.X, in.Min.Y), image.Rect(r.Min.X, in.Max.Y, r.Max.X, r.Max.Y),
+		image.Rect(r.Min.X, in.Min.Y, in.Min.X, in.Max.Y), image.Rect(in.Max.X, in.Min.Y, r.Max.X, in.Max.Y),
+	})
 }
 
 // keep adds a candidate; of too many the oldest goes, for the later ones are

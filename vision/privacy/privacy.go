@@ -1,10 +1,14 @@
-// Package privacy takes out of a frame what may be looked at, and nothing
-// else: the region of a bin. What lies outside it (faces, the street,
-// neighbours' windows) is never copied, so it can reach no queue, disk or
-// network.
+// Package privacy takes out of a picture what may be looked at, and paints over
+// what may not.
 //
-// It never recognises anybody or anything, and it never blurs: a blurred
-// pixel still depends on what it hides, a painted one does not.
+// CropRegion takes the region of a bin: what lies outside it (the street,
+// neighbours' windows) is never copied, so it can reach no queue, disk or
+// network. That is certain. A Redactor finds faces and people inside it, and
+// Paint covers them: what is found is gone for good, but not all is found. How
+// much is, README.md says with figures.
+//
+// It never recognises anybody, and it never blurs: a blurred pixel still depends
+// on what it hides, a painted one does not.
 package privacy
 
 import (

@@ -88,7 +88,7 @@ func TestHundredDeposits(t *testing.T) {
 	feed := &playFeed{source: source, ended: make(chan struct{})}
 	cameras := pipeline.NewCameras(pipeline.CamerasConfig{}, pipeline.CamerasDeps{
 		Store: s.store, Queue: s.queue, Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics,
-		Registerer: prometheus.NewRegistry(), Logger: slog.Default(),
+		Registerer: prometheus.NewRegistry(), Logger: slog.Default(), Redactor: s.redactor,
 		Open: func(station.Camera, *slog.Logger) (pipeline.Feed, error) { return feed, nil },
 	})
 	require.NoError(t, cameras.Start(t.Context()))

@@ -9,27 +9,34 @@ import (
 	"path/filepath"
 )
 
-const signingKeyBytes = 32
+// The keys of an installation: what signs image links, and what signs the log
+// of deletions.
+const (
+	signingKey  = "signing.key"
+	deletionKey = "deletions.key"
+)
 
-// signingKey is the key that signs image links. It is made at the first start
-// and kept beside the data, readable by the service's user alone.
-func signingKey(dataDir string) ([]byte, error) {
-	path := filepath.Join(dataDir, "signing.key")
+const keyBytes = 32
+
+// keptKey is a key of 32 random bytes. It is made at the first start and kept
+// beside the data, readable by the service's user alone.
+func keptKey(dataDir, name string) ([]byte, error) {
+	path := filepath.Join(dataDir, name)
 	key, err := os.ReadFile(path)
-	if err == nil && len(key) == signingKeyBytes {
+	if err == nil && len(key) == keyBytes {
 		return key, nil
 	}
 	if err == nil {
-		return nil, fmt.Errorf("%s holds %d bytes, want %d: remove it to have a new one made", path, len(key), signingKeyBytes)
+		return nil, fmt.Errorf("%s holds %d bytes, want %d: remove it to have a new one made", path, len(key), keyBytes)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	key = make([]byte, signingKeyBytes)
+	key = make([]byte, keyBytes)
 	_, _ = rand.Read(key) // never fails, see crypto/rand
 	// Another process may be starting on the same folder: whoever links the
 	// finished file first wins.
-	tmp, err := os.CreateTemp(dataDir, "signing.*")
+	tmp, err := os.CreateTemp(dataDir, "."+name+".*")
 	if err != nil {
 		return nil, err
 	}

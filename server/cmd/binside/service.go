@@ -16,12 +16,14 @@ import (
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/base"
+	"github.com/binside/binside/models/faces"
 	"github.com/binside/binside/models/ort"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/config"
 	"github.com/binside/binside/server/correction"
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/demonstration"
 	"github.com/binside/binside/server/explanation"
 	"github.com/binside/binside/server/inspection"
@@ -33,6 +35,8 @@ import (
 	"github.com/binside/binside/server/store/object"
 	"github.com/binside/binside/server/web"
 	"github.com/binside/binside/vision/codec"
+	"github.com/binside/binside/vision/privacy"
+	"github.com/binside/binside/vision/privacy/people"
 )
 
 // service is everything that `serve` runs.
@@ -66,8 +70,11 @@ type service struct {
 	prompts  *correction.Service
 	metrics  *pipeline.Metrics
 	prepared *pipeline.Prepared
-	api      *api.Server
-	listener net.Listener
+	redactor *privacy.Redactor
+	// deletions is the signed log of what is deleted.
+	deletions *deletion.Log
+	api       *api.Server
+	listener  net.Listener
 
 	// closers undo what start has done, the last first.
 	closers []closer
@@ -97,7 +104,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *service
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.checkBins, s.openQueue, s.startWorker, s.startPrompts, s.startDemonstration, s.startCameras, s.startAPI,
+		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.openFaces, s.checkBins, s.openQueue, s.startWorker, s.startPrompts, s.startDemonstration, s.startCameras, s.startAPI,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -160,8 +167,25 @@ func (s *service) openRecords(ctx context.Context) (err error) {
 		return fmt.Errorf("records: %w", err)
 	}
 	s.onClose("records", func(context.Context) error { return s.store.Close() })
+	if err := s.openDeletions(ctx); err != nil {
+		return fmt.Errorf("deletion log: %w", err)
+	}
 	s.auth, err = auth.New(s.store, s.log, time.Now)
 	return err
+}
+
+// openDeletions begins the deletion log where that has not been done.
+func (s *service) openDeletions(ctx context.Context) error {
+	seed, err := keptKey(s.cfg.DataDir, deletionKey)
+	if err != nil {
+		return err
+	}
+	signer, err := deletion.NewSigner(seed)
+	if err != nil {
+		return err
+	}
+	s.deletions = deletion.NewLog(s.store, signer)
+	return s.deletions.Add(ctx)
 }
 
 func (s *service) openObjects(context.Context) (err error) {
@@ -234,6 +258,23 @@ func (s *service) openModel(ctx context.Context) error {
 	return nil
 }
 
+// openFaces loads what finds people in pictures.
+func (s *service) openFaces(context.Context) error {
+	found, err := faces.Open(faces.Options{Model: s.cfg.Privacy.Faces, Library: s.cfg.Model.Runtime})
+	if err != nil {
+		return fmt.Errorf("privacy: %w", err)
+	}
+	s.onClose("faces", func(context.Context) error { return found.Close() })
+	s.redactor = &privacy.Redactor{Faces: found.Find}
+	return nil
+}
+
+// overview is the redactor of whole views, which are asked for one by one: it
+// looks for small faces and for people, too.
+func (s *service) overview() *privacy.Redactor {
+	return &privacy.Redactor{Faces: s.redactor.Faces, SmallestFace: 24, People: people.Find}
+}
+
 // makePolicy says, for every category's own bin, under which bound its verdicts
 // stand.
 func (s *service) makePolicy(sample *models.RiskSample) (err error) {
@@ -278,7 +319,7 @@ func (s *service) startWorker(ctx context.Context) error {
 	s.metrics = pipeline.NewMetrics(s.registry)
 	s.prepared = pipeline.NewPrepared(0)
 
-	retention := pipeline.NewRetention(s.store, s.objects, 0, s.metrics, s.log)
+	retention := pipeline.NewRetention(s.store, s.objects, s.deletions, 0, s.metrics, s.log)
 	retention.Start(ctx)
 	s.onClose("retention", func(context.Context) error { retention.Close(); return nil })
 
@@ -291,7 +332,7 @@ func (s *service) startWorker(ctx context.Context) error {
 		InFlight: s.cfg.Queue.InFlight, Thresholds: s.cfg.Verdict.Thresholds(), PassShare: s.cfg.Evidence.PassShare,
 		Retention: s.cfg.Evidence.Retention.ByVerdict(), MinSource: minSource,
 	}, pipeline.WorkerDeps{
-		Queue: s.queue, Store: s.store, Objects: s.objects, Classifier: s.pool, Policy: s.policy,
+		Queue: s.queue, Store: s.store, Objects: s.objects, Deletions: s.deletions, Classifier: s.pool, Policy: s.policy,
 		Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics, Logger: s.log,
 	})
 	if err := s.worker.Start(ctx); err != nil {
@@ -335,19 +376,20 @@ func (s *service) startCameras(ctx context.Context) error {
 	s.cameras = pipeline.NewCameras(pipeline.CamerasConfig{Limits: s.limits()}, pipeline.CamerasDeps{
 		Store: s.store, Queue: s.queue, Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics,
 		Registerer: s.registry, Logger: s.log, Open: pipeline.OpenFeed,
+		Redactor: s.redactor, Overview: s.overview(),
 	})
 	s.onClose("cameras", func(ctx context.Context) error { s.cameras.Close(ctx); return nil })
 	return s.cameras.Start(ctx)
 }
 
 func (s *service) startAPI(ctx context.Context) error {
-	key, err := signingKey(s.cfg.DataDir)
+	key, err := keptKey(s.cfg.DataDir, signingKey)
 	if err != nil {
 		return err
 	}
 	minSource := ort.Spec(s.pool.Card().Input).MinSource
 	intake := pipeline.NewIntake(pipeline.IntakeConfig{
-		Limits: s.limits(), MinSource: minSource,
+		Limits: s.limits(), MinSource: minSource, Redactor: s.redactor,
 	}, s.store, s.queue, s.hub, s.prepared, s.metrics)
 	explainer, err := explanation.New(explanation.Config{}, explanation.Deps{
 		Objects: s.objects, Classifier: s.pool, ModelVersion: func() string { return s.pool.Card().Version },
@@ -359,6 +401,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	s.onClose("explanations", func(context.Context) error { explainer.Close(); return nil })
 	deps := api.Deps{
 		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Changes: s.changes, Prompts: s.prompts, Auth: s.auth,
+		Redactor: s.redactor,
 		Taxonomy: s.taxonomy, Card: *s.pool.Card(), Policy: s.policy, Thresholds: s.cfg.Verdict.Thresholds(), BinChanged: s.worker.InvalidateBin,
 		Explainer: explainer, Components: s.components, Page: web.Files(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,

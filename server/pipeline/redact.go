@@ -1,0 +1,83 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+
+	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/codec"
+	"github.com/binside/binside/vision/privacy"
+)
+
+// ErrRedaction says that nobody could tell where the people in a picture are;
+// it is shown to nobody and kept nowhere.
+var ErrRedaction = errors.New("pipeline: the picture cannot be redacted")
+
+// Redactor says where the people in a picture are; see privacy.Redactor.
+//
+// What it finds is painted over before a picture is queued, so that every later
+// step sees the same: the models judge what a supervisor is shown as evidence,
+// and a deposit that is handed out again after a crash is judged alike.
+type Redactor interface {
+	// Areas returns the parts of the picture to be painted over. After an error
+	// the picture must leave the process in no form.
+	Areas(ctx context.Context, img *vision.Image) ([]image.Rectangle, error)
+}
+
+// areas asks a redactor that may be missing: without one there is no picture
+// either.
+func areas(ctx context.Context, r Redactor, img *vision.Image) ([]image.Rectangle, error) {
+	if r == nil {
+		return nil, fmt.Errorf("%w: nothing finds people", ErrRedaction)
+	}
+	found, err := r.Areas(ctx, img)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRedaction, err)
+	}
+	return found, nil
+}
+
+// Redacted is the JPEG of an upload that may be queued and stored: upright,
+// without metadata, its longer side at most maxSide pixels, the people in it
+// painted over. seen is the same picture, upright and of any size, in which they
+// are looked for and painted over, too. Where nobody is found, the file keeps
+// its own samples. Errors: ErrRedaction and the codec's.
+func Redacted(ctx context.Context, r Redactor, file *codec.File, seen *vision.Image, maxSide int) (jpeg []byte, width, height int, err error) {
+	found, err := areas(ctx, r, seen)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	if len(found) == 0 {
+		return file.Normalise(maxSide, 0)
+	}
+	privacy.Paint(seen, found)
+	whole, err := file.Decode(codec.Options{})
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	if whole, err = codec.Fit(codec.Orient(whole, file.Orientation), maxSide); err != nil {
+		return nil, 0, 0, err
+	}
+	privacy.Paint(whole, privacy.Scale(found, seen.Rect().Size(), whole.Rect().Size()))
+	jpeg, err = codec.EncodeJPEG(whole, codec.DefaultQuality)
+	return jpeg, whole.Width, whole.Height, err
+}
+
+// redactShot paints over the people in a camera's picture of a deposit. Where
+// nobody can tell where they are, nothing of the picture remains: its deposit is
+// unreadable.
+func (r *cameraRun) redactShot(ctx context.Context, img *vision.Image) (readable bool) {
+	m := r.owner.deps.Metrics
+	defer m.step("redact")()
+	found, err := areas(ctx, r.owner.deps.Redactor, img)
+	if err != nil {
+		m.redactionErrors.Inc()
+		r.log.Error("a picture could not be redacted and was painted over whole", "error", err)
+		found = []image.Rectangle{img.Rect()}
+	}
+	privacy.Paint(img, found)
+	m.painted.Add(float64(len(found)))
+	return err == nil
+}

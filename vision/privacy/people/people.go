@@ -1,0 +1,67 @@
+// Package people finds people who are seen whole, upright and from the side or
+// obliquely from above, with histograms of oriented gradients and OpenCV's
+// built-in detector: N. Dalal, B. Triggs, "Histograms of Oriented Gradients for
+// Human Detection", CVPR 2005. It takes some tenths of a second a picture.
+//
+// It finds nobody who is seen straight from above, cut by the picture's edge, or
+// less than a thirteenth of the picture's longer side tall; see the figures in vision/privacy/README.md.
+package people
+
+// #cgo pkg-config: opencv4
+// #cgo CXXFLAGS: -std=c++11
+// #include "people.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+
+	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/internal/cv"
+)
+
+const (
+	// threshold is the distance from the separating plane from which a window
+	// is taken for a person: OpenCV's default.
+	threshold = 0
+	// longest is the longer side, in pixels, to which a picture is brought
+	// first: the detector's window is 64 × 128 pixels, in which a person is 96
+	// tall.
+	longest                 = 1280
+	leastWidth, leastHeight = 64, 128
+	maxPeople               = 256
+)
+
+// Find returns the boxes of the people in a picture, in its pixels; they hold
+// some of what is around them.
+func Find(ctx context.Context, img *vision.Image) ([]image.Rectangle, error) {
+	if err := errors.Join(img.Valid(), ctx.Err()); err != nil {
+		return nil, fmt.Errorf("people: %w", err)
+	}
+	scale := float64(longest) / float64(max(img.Width, img.Height))
+	w, h := int(float64(img.Width)*scale+0.5), int(float64(img.Height)*scale+0.5)
+	if w < leastWidth || h < leastHeight {
+		return nil, nil
+	}
+	grey := make([]byte, w*h)
+	if err := cv.Luma(img, img.Rect(), grey, w, h); err != nil {
+		return nil, fmt.Errorf("people: %w", err)
+	}
+	var (
+		boxes   [maxPeople]C.people_box
+		message [256]C.char
+	)
+	n := C.people_find((*C.uchar)(&grey[0]), C.int(w), C.int(h), C.double(threshold),
+		&boxes[0], C.int(len(boxes)), &message[0], C.int(len(message)))
+	if n < 0 {
+		return nil, fmt.Errorf("people: OpenCV: %s", C.GoString(&message[0]))
+	}
+	out := make([]image.Rectangle, n)
+	for i, b := range boxes[:n] {
+		at := func(v C.int) int { return int(float64(v) / scale) }
+		out[i] = image.Rect(at(b.x), at(b.y), at(b.x+b.width)+1, at(b.y+b.height)+1)
+	}
+	return out, nil
+}
