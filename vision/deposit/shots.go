@@ -21,6 +21,9 @@ type candidate struct {
 
 // shoot crops the region out of the frame.
 func shoot(f Frame, p vision.Polygon, box image.Rectangle, margin float64, whole bool, still float64) candidate {
+	if f.Image == nil { // of a tape, which has no pictures
+		return candidate{shot: Shot{Whole: whole, Time: f.Time, Seq: f.Seq}, still: still}
+	}
 	crop, origin := privacy.CropRegion(f.Image, p)
 	dx, dy := int(math.Round(margin*float64(box.Dx()))), int(math.Round(margin*float64(box.Dy())))
 	item := image.Rect(box.Min.X-dx, box.Min.Y-dy, box.Max.X+dx, box.Max.Y+dy).Sub(origin).Intersect(crop.Rect())
