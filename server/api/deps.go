@@ -36,6 +36,7 @@ type Store interface {
 
 	CreateCamera(ctx context.Context, c *station.Camera) error
 	UpdateCamera(ctx context.Context, c *station.Camera) error
+	DeleteCamera(ctx context.Context, c station.Camera) error
 	GetCamera(ctx context.Context, id string) (station.Camera, error)
 	ListCameras(ctx context.Context, f store.PlaceFilter) ([]station.Camera, string, error)
 
@@ -68,6 +69,14 @@ type Cameras interface {
 	States() map[string]pipeline.CameraState
 	Reload(ctx context.Context) error
 	PushFrame(ctx context.Context, cameraID string, frame pipeline.Upload) (*pipeline.PushedFrame, error)
+	Snapshot(ctx context.Context, cameraID string) (jpeg []byte, err error)
+
+	DetectorDefaults() station.Detector
+	CheckDetector(d station.Detector) error
+	LookInto(ctx context.Context, cameraID string, after uint64) (v pipeline.DetectorView, began bool, err error)
+	TryDetector(ctx context.Context, cameraID string, d station.Detector) (pipeline.Trial, error)
+	Recordings(cameraID string) ([]pipeline.Recorded, error)
+	Recording(cameraID string, id uint64) (pipeline.Recorded, error)
 }
 
 // Hub tells of stored inspections; see notify.Hub.

@@ -173,6 +173,8 @@ func (s *Server) register() {
 	s.registerStations()
 	s.registerBins()
 	s.registerCameras()
+	s.registerSnapshot()
+	s.registerDetector()
 	s.registerPush()
 	s.registerInspections()
 	s.registerExplanation()
