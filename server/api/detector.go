@@ -20,13 +20,20 @@ type DetectorThresholds struct {
 	Defaults station.Detector `json:"defaults"`
 }
 
-// DetectorLive is what a camera's detector sees and decides by: no picture,
-// only which parts of the regions differ from their background, and measures.
+// DetectorLive is what a camera's detector sees and decides by: small pictures
+// of the regions and nothing else, which parts of them differ from their
+// background, and measures.
 type DetectorLive struct {
 	Seq     uint64       `json:"seq" doc:"The frame's; 0 while there is none"`
 	At      *time.Time   `json:"at,omitempty"`
 	TapedMS int64        `json:"taped_ms" doc:"How much is recorded that thresholds can be tried on"`
-	Regions []RegionLook `json:"regions"`
+	Regions []RegionView `json:"regions"`
+}
+
+// RegionView is one bin's region and what it shows, grey outside its polygon.
+type RegionView struct {
+	RegionLook
+	JPEG string `json:"jpeg" contentEncoding:"base64" doc:"A pixel a cell"`
 }
 
 // Cells is a raster of a bin's region, placed in the camera's picture by shares
@@ -79,11 +86,10 @@ type RecordingStrip struct {
 	Frames []StripFrame `json:"frames"`
 }
 
-// StripFrame is one picture of a strip: the region, grey outside its polygon.
+// StripFrame is one picture of a strip.
 type StripFrame struct {
-	RegionLook
-	At   time.Time `json:"at"`
-	JPEG string    `json:"jpeg" contentEncoding:"base64"`
+	RegionView
+	At time.Time `json:"at"`
 }
 
 // DetectorTrial compares thresholds on what was recorded.
@@ -224,9 +230,9 @@ func (s *Server) lookIntoDetector(ctx context.Context, in *struct {
 	if began {
 		s.Log.InfoContext(ctx, "a camera's detector is looked into", "camera", in.ID, "by", principalOf(ctx).Name)
 	}
-	out := DetectorLive{Seq: v.Seq, At: optional(v.At), TapedMS: v.Taped.Milliseconds(), Regions: make([]RegionLook, len(v.Looks))}
+	out := DetectorLive{Seq: v.Seq, At: optional(v.At), TapedMS: v.Taped.Milliseconds(), Regions: make([]RegionView, len(v.Looks))}
 	for i, l := range v.Looks {
-		out.Regions[i] = viewLook(l)
+		out.Regions[i] = RegionView{viewLook(l), base64.StdEncoding.EncodeToString(v.Pictures[i])}
 	}
 	return &struct{ Body DetectorLive }{out}, nil
 }
@@ -271,7 +277,7 @@ func (s *Server) getRecording(ctx context.Context, in *struct {
 	}
 	out := RecordingStrip{Recording: viewRecording(r), Frames: make([]StripFrame, len(r.Strip))}
 	for i, f := range r.Strip {
-		out.Frames[i] = StripFrame{RegionLook: viewLook(f.Look), At: f.At.UTC(), JPEG: base64.StdEncoding.EncodeToString(f.JPEG)}
+		out.Frames[i] = StripFrame{RegionView{viewLook(f.Look), base64.StdEncoding.EncodeToString(f.JPEG)}, f.At.UTC()}
 	}
 	return &struct{ Body RecordingStrip }{out}, nil
 }

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/binside/binside/camera"
-	"github.com/binside/binside/vision"
-	"github.com/binside/binside/vision/codec"
 	"github.com/binside/binside/vision/deposit"
 )
 
@@ -21,7 +19,7 @@ const (
 	keptEvents, keptMisses = 16, 16
 	// maxOpen bounds the strips that wait for what follows.
 	maxOpen = 8
-	// stripQuality is the JPEG quality of a strip's pictures.
+	// stripQuality is the JPEG quality of a region's reduced pictures.
 	stripQuality = 80
 )
 
@@ -135,11 +133,11 @@ func (r *recorder) finish(rec *Recorded) {
 	r.open = slices.DeleteFunc(r.open, func(o *Recorded) bool { return o == rec })
 	strip := make([]StripFrame, 0, len(rec.Strip))
 	for _, f := range rec.Strip {
-		jpeg, err := codec.EncodeJPEG(&vision.Image{Pix: f.Colours, Width: f.Width, Height: f.Height}, stripQuality)
+		jpeg, err := encodeRegion(&f.Look)
 		if err != nil {
 			continue // a picture less; the measures are what counts
 		}
-		f.JPEG, f.Colours = jpeg, nil
+		f.JPEG = jpeg
 		strip = append(strip, f)
 	}
 	rec.Strip = strip

@@ -3,11 +3,14 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/binside/binside/camera"
 	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/codec"
 	"github.com/binside/binside/vision/deposit"
 )
 
@@ -41,8 +44,10 @@ type DetectorView struct {
 	// Seq and At are the frame's; zero before the first.
 	Seq uint64
 	At  time.Time
-	// Looks are the regions', without colours.
-	Looks []deposit.Look
+	// Looks are the regions', and Pictures what they show, as JPEGs of a pixel
+	// a cell, with nothing from outside the regions.
+	Looks    []deposit.Look
+	Pictures [][]byte
 	// Taped is how much is recorded that thresholds can be tried on.
 	Taped time.Duration
 }
@@ -106,7 +111,7 @@ func (t *tuner) observed(f camera.Frame, d *deposit.Detector, events []deposit.E
 		return
 	}
 	t.shownAt = f.Time
-	t.view = DetectorView{Seq: f.Seq, At: f.Time, Looks: d.Looks(false), Taped: t.tape.Span()}
+	t.view = DetectorView{Seq: f.Seq, At: f.Time, Looks: d.Looks(true), Taped: t.tape.Span()}
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
@@ -156,7 +161,23 @@ func (c *Cameras) LookInto(ctx context.Context, cameraID string, after uint64) (
 		}
 	}
 	v, began = run.tuner.look(ctx, after)
+	v.Looks = slices.Clone(v.Looks)
+	for i := range v.Looks {
+		jpeg, err := encodeRegion(&v.Looks[i])
+		if err != nil {
+			return v, began, err
+		}
+		v.Pictures = append(v.Pictures, jpeg)
+	}
 	return v, began, nil
+}
+
+// encodeRegion makes a JPEG of a look's colours and drops them. It is the one
+// place through which a region's picture leaves a tuner.
+func encodeRegion(l *deposit.Look) ([]byte, error) {
+	jpeg, err := codec.EncodeJPEG(&vision.Image{Pix: l.Colours, Width: l.Width, Height: l.Height}, stripQuality)
+	l.Colours = nil
+	return jpeg, err
 }
 
 // TryDetector replays what was recorded of a watched camera under other
@@ -178,6 +199,7 @@ func (c *Cameras) TryDetector(ctx context.Context, cameraID string, d station.De
 	if tape == nil {
 		return trial, ErrNothingRecorded
 	}
+	tape = tape.Copy() // both see the same frames
 	if trial.Present, err = tape.Replay(ctx, present); err != nil {
 		return trial, err
 	}

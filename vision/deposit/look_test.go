@@ -204,9 +204,19 @@ func TestReplayGivesWhatTheDetectorGave(t *testing.T) {
 		same(t, s.events, deposits)
 		same(t, s.removed, removals)
 	}
+	still := tape.Copy()
+	frames := s.seq
+	s.show(time.Second, apple())
+	p, err := still.Replay(t.Context(), DefaultConfig())
+	require.NoError(t, err)
+	require.Equal(t, misses, p.Misses)
+	more, err := tape.Replay(t.Context(), DefaultConfig())
+	require.NoError(t, err)
+	require.EqualValues(t, s.seq-frames, more.Frames-p.Frames, "a copy does not grow")
+
 	strict := DefaultConfig()
 	strict.MinItem = 0.09
-	p, err := tape.Replay(t.Context(), strict)
+	p, err = tape.Replay(t.Context(), strict)
 	require.NoError(t, err)
 	for _, e := range p.Events {
 		require.NotEqual(t, Deposited, e.Kind)

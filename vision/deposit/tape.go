@@ -113,6 +113,16 @@ func (p *Played) play(regions []*region, f reduced) {
 	}
 }
 
+// Copy returns a tape of what there is now, which does not grow: for several
+// replays of the same frames.
+func (t *Tape) Copy() *Tape {
+	c := &Tape{span: t.span, maxBytes: t.maxBytes}
+	for _, s := range t.snapshot() {
+		c.segments = append(c.segments, &s)
+	}
+	return c
+}
+
 // Span is how much the tape holds now.
 func (t *Tape) Span() time.Duration {
 	t.mu.Lock()

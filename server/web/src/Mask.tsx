@@ -5,8 +5,9 @@ import type { RegionLook } from "./cameras";
 /** The colours of a cell that differs, and of one that is taken for a thing. */
 export const foregroundColour = [250, 204, 21, 110] as const, thingColour = [239, 68, 68, 150] as const;
 
-/** Mask draws one region's mask, a pixel a cell; the page scales it. */
-export function Mask({ look, style }: { look: RegionLook; style?: React.CSSProperties }) {
+/** Mask draws one region's mask, a pixel a cell, over the picture that it lies
+ * in. */
+export function Mask({ look }: { look: RegionLook }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { columns, rows, foreground, thing } = look;
   useEffect(() => {
@@ -19,5 +20,5 @@ export function Mask({ look, style }: { look: RegionLook; style?: React.CSSPrope
     });
     context.putImageData(picture, 0, 0);
   }, [columns, rows, foreground, thing]);
-  return <canvas ref={canvas} className="mask" width={columns} height={rows} style={style} data-testid="mask" />;
+  return <canvas ref={canvas} className="mask" width={columns} height={rows} data-testid="mask" />;
 }

@@ -87,7 +87,7 @@ function Player({ strip, name, zone, sentence }: { strip: Strip; name: string; z
     <figure className="player" data-testid="player">
       <div className="picture" style={{ aspectRatio: frame.columns / frame.rows }}>
         <img src={`data:image/jpeg;base64,${frame.jpeg}`} alt={name} />
-        {masked && <Mask look={frame} style={{ inset: 0, width: "100%", height: "100%" }} />}
+        {masked && <Mask look={frame} />}
       </div>
       <div className="line">
         <button onClick={() => setPlaying(!playing)}>{playing ? t("pause") : t("play")}</button>
@@ -95,7 +95,7 @@ function Player({ strip, name, zone, sentence }: { strip: Strip; name: string; z
         <label className="check"><input type="checkbox" checked={masked} onChange={(e) => setMasked(e.target.checked)} />{t("showMask")}</label>
       </div>
       <figcaption>
-        <b>{t(`rec_${strip.kind}`)}</b> {name} · {time(frame.at, zone)} · <b className={`state ${frame.state}`}>{t(`state_${frame.state}`)}</b> · {t("area")} {percent(frame.area, 1)}
+        <b>{t(`rec_${strip.kind}`)}</b> {name} · {time(frame.at, zone)} · <b className={`state now-${frame.state}`}>{t(`state_${frame.state}`)}</b> · {t("area")} {percent(frame.area, 1)}
         {sentence && <p>{sentence}</p>}
       </figcaption>
     </figure>

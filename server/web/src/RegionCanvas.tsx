@@ -145,10 +145,26 @@ export function RegionCanvas({ editor, step, bins, snapshot }: Pick<RegionsState
   );
 }
 
+/** fitted shortens a name to a width in pixels: Chinese letters are twice as
+ * wide as Latin ones. */
+function fitted(name: string, room: number): string {
+  let used = 0;
+  for (let i = 0; i < name.length; i++) {
+    used += name.charCodeAt(i) > 0x2e7f ? 14 : 8.4;
+    if (used > room) return i < 2 ? "" : `${name.slice(0, i - 1).trim()}…`;
+  }
+  return name;
+}
+
 function Label({ polygon, text, width, height }: { polygon: Polygon; text: string; width: number; height: number }) {
-  const top = polygon.reduce((a, b) => (b.y < a.y ? b : a));
-  const x = polygon.reduce((sum, c) => sum + c.x, 0) / polygon.length;
-  return <text className="regionName" x={x * width} y={Math.max(15, top.y * height - 6)} textAnchor="middle">{text}</text>;
+  const xs = polygon.map((c) => c.x);
+  const [left, right] = [Math.min(...xs), Math.max(...xs)];
+  const top = Math.min(...polygon.map((c) => c.y));
+  return (
+    <text className="regionName" x={((left + right) / 2) * width} y={Math.max(15, top * height - 12)} textAnchor="middle">
+      {fitted(text, 1.1 * (right - left) * width)}
+    </text>
+  );
 }
 
 function Handles({ polygon, bin, name, corner, width, height, step, grab, place }: {

@@ -25,7 +25,7 @@ export function StripChart({ samples, least, most }: { samples: Sample[]; least:
         <rect className="counts" x="0" width={width} y={level(most)} height={level(least) - level(most)} />
         {samples.slice(1).map((s, i) => {
           const before = samples[i] as Sample;
-          return <line key={s.at} className={`trace ${s.state}`} x1={x(before.at)} x2={x(s.at)} y1={level(before.area)} y2={level(s.area)} />;
+          return <line key={s.at} className={`trace now-${s.state}`} x1={x(before.at)} x2={x(s.at)} y1={level(before.area)} y2={level(s.area)} />;
         })}
         {bound(least)}
         {bound(most)}

@@ -59,12 +59,17 @@ function LiveView({ camera, bins, live, settings }: { camera: Camera; bins: Bin[
     <section className="panel view">
       <div className="picture canvas" style={{ aspectRatio: snapshot.aspect }}>
         {snapshot.url ? <img src={snapshot.url} alt="" data-testid="snapshot" /> : <p className="noPicture">{t("snapshotWait")}</p>}
+        {looks.map((l) => (
+          <div key={l.bin_id} className="live-region" style={{ left: share(l.x), top: share(l.y), width: share(l.width), height: share(l.height), clipPath: outline(l, camera) }}>
+            <img src={`data:image/jpeg;base64,${l.jpeg}`} alt="" />
+            <Mask look={l} />
+          </div>
+        ))}
         <svg viewBox="0 0 1 1" preserveAspectRatio="none">
           {camera.regions.map((r) => (
             <polygon key={r.bin_id} className="region" vectorEffect="non-scaling-stroke" points={r.polygon.map((c) => `${c.x},${c.y}`).join(" ")} style={colour(r.bin_id)} onClick={() => setChosen(r.bin_id)} />
           ))}
         </svg>
-        {looks.map((l) => <Mask key={l.bin_id} look={l} style={{ left: share(l.x), top: share(l.y), width: share(l.width), height: share(l.height) }} />)}
       </div>
       <p className="maskLegend quiet"><i className="thing" />{t("legendThing")} <i className="fore" />{t("legendForeground")}</p>
       {snapshot.problem && <Notice problem={snapshot.problem} onRetry={snapshot.refresh} />}
@@ -73,7 +78,7 @@ function LiveView({ camera, bins, live, settings }: { camera: Camera; bins: Bin[
       <div className="regionStates">
         {looks.map((l) => (
           <button key={l.bin_id} aria-pressed={l === look} style={colour(l.bin_id)} onClick={() => setChosen(l.bin_id)} data-testid="region-state" data-id={l.bin_id}>
-            <i /><span>{name(l.bin_id)}</span><b className={`state ${l.state}`}>{t(`state_${l.state}`)}</b>
+            <i /><span>{name(l.bin_id)}</span><b className={`state now-${l.state}`}>{t(`state_${l.state}`)}</b>
           </button>
         ))}
       </div>
@@ -81,6 +86,12 @@ function LiveView({ camera, bins, live, settings }: { camera: Camera; bins: Bin[
       {look && <Figures look={look} settings={settings} />}
     </section>
   );
+}
+
+/** outline cuts a region's picture, which is a rectangle, to its polygon. */
+function outline(l: RegionLook, camera: Camera): string {
+  const polygon = camera.regions.find((r) => r.bin_id === l.bin_id)?.polygon ?? [];
+  return `polygon(${polygon.map((c) => `${(100 * (c.x - l.x)) / l.width}% ${(100 * (c.y - l.y)) / l.height}%`).join(",")})`;
 }
 
 /** Figures are what decides at this moment. */

@@ -53,11 +53,16 @@ export interface RegionLook {
   light: [number, number, number];
 }
 
+/** RegionView is a region with what it shows: a JPEG of a pixel a cell. */
+export interface RegionView extends RegionLook {
+  jpeg: string;
+}
+
 export interface DetectorLive {
   seq: number;
   at?: string;
   taped_ms: number;
-  regions: RegionLook[];
+  regions: RegionView[];
 }
 
 export interface Recording {
@@ -74,9 +79,8 @@ export interface Recording {
   needed_ms?: number;
 }
 
-export interface StripFrame extends RegionLook {
+export interface StripFrame extends RegionView {
   at: string;
-  jpeg: string;
 }
 
 export interface Strip extends Recording {
