@@ -100,6 +100,11 @@ bench-strange: ## measure how well waste is told from what is none (fetches 290 
 	@$(SETUP) build
 	go run ./bench/cmd/strange $(ARGS)
 
+.PHONY: bench-detector
+bench-detector: ## measure what the deposit detector costs beyond decoding: at most 8% of one core
+	@$(SETUP) run
+	go run ./bench/cmd/detector $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## fuzz the decoder and the other parsers, a minute each (FUZZTIME=10m for longer)
 	@$(SETUP) build

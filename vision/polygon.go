@@ -77,3 +77,52 @@ func (p Polygon) Contains(q Point) bool {
 	}
 	return in
 }
+
+// Crosses names two edges of the polygon that cross or touch each other, each
+// by the index of its first corner; ok is false where there are none. Edges
+// that follow one another share a corner and count only where they fold back.
+func (p Polygon) Crosses() (first, second int, ok bool) {
+	n := len(p)
+	for i := range n {
+		for j := i + 1; j < n; j++ {
+			a, b, c, d := p[i], p[(i+1)%n], p[j], p[(j+1)%n]
+			switch {
+			case j == i+1:
+				ok = folds(a, b, d)
+			case i == 0 && j == n-1:
+				ok = folds(c, d, b)
+			default:
+				ok = meet(a, b, c, d)
+			}
+			if ok {
+				return i, j, true
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+// side is positive where c lies left of the line from a to b, negative where
+// it lies right of it.
+func side(a, b, c Point) float64 { return (b.X-a.X)*(c.Y-a.Y) - (b.Y-a.Y)*(c.X-a.X) }
+
+// within reports whether c, which lies on the line through a and b, lies
+// between them.
+func within(a, b, c Point) bool {
+	return min(a.X, b.X) <= c.X && c.X <= max(a.X, b.X) && min(a.Y, b.Y) <= c.Y && c.Y <= max(a.Y, b.Y)
+}
+
+// meet reports whether the segments ab and cd have a point in common.
+func meet(a, b, c, d Point) bool {
+	abc, abd, cda, cdb := side(a, b, c), side(a, b, d), side(c, d, a), side(c, d, b)
+	if abc*abd < 0 && cda*cdb < 0 {
+		return true
+	}
+	return abc == 0 && within(a, b, c) || abd == 0 && within(a, b, d) || cda == 0 && within(c, d, a) || cdb == 0 && within(c, d, b)
+}
+
+// folds reports whether the edge from b to c runs back along the one from a
+// to b.
+func folds(a, b, c Point) bool {
+	return side(a, b, c) == 0 && (a.X-b.X)*(c.X-b.X)+(a.Y-b.Y)*(c.Y-b.Y) >= 0
+}

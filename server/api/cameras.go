@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,7 +67,14 @@ type CameraChange struct {
 	Regions   []station.Region    `json:"regions,omitempty" maxItems:"32"`
 }
 
-type cameraOut struct{ Body Camera }
+type cameraOut struct {
+	ETag string `header:"ETag"`
+	Body Camera
+}
+
+func (s *Server) cameraOut(c station.Camera) *cameraOut {
+	return &cameraOut{ETag: etag(c.UpdatedAt), Body: s.viewCamera(c)}
+}
 
 func (s *Server) registerCameras() {
 	handle(s, route{
@@ -105,13 +113,20 @@ func (s *Server) registerCameras() {
 		if err != nil {
 			return nil, err
 		}
-		return &cameraOut{s.viewCamera(c)}, nil
+		return s.cameraOut(c), nil
 	})
 
 	handle(s, route{
 		method: http.MethodPatch, path: base + "/cameras/{id}", id: "change-camera", tag: "places", action: auth.Manage,
 		summary: "Change a camera",
+		about:   "It takes effect at once: other regions or thresholds from the camera's next frame on, anything else by connecting anew.",
 	}, s.changeCamera)
+
+	handle(s, route{
+		method: http.MethodDelete, path: base + "/cameras/{id}", id: "remove-camera", tag: "places", action: auth.Manage,
+		summary: "Remove a camera", status: http.StatusNoContent,
+		about: "It stops at once. What it saw stays.",
+	}, s.removeCamera)
 }
 
 func (s *Server) listCameras(ctx context.Context, q PageQuery, asked string) (*listOut[Camera], error) {
@@ -149,15 +164,38 @@ func (s *Server) createCamera(ctx context.Context, in *struct {
 		return nil, err
 	}
 	s.reload(ctx)
-	return &cameraOut{s.viewCamera(c)}, nil
+	return s.cameraOut(c), nil
+}
+
+func (s *Server) removeCamera(ctx context.Context, in *struct {
+	IDPath
+	IfMatch
+},
+) (*struct{}, error) {
+	c, err := s.camera(ctx, in.ID, auth.Manage)
+	if err == nil {
+		err = in.check(c.UpdatedAt)
+	}
+	if err == nil {
+		err = in.conflict(s.Store.DeleteCamera(ctx, c))
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.reload(ctx)
+	return nil, nil //nolint:nilnil // an answer without a body
 }
 
 func (s *Server) changeCamera(ctx context.Context, in *struct {
 	IDPath
+	IfMatch
 	Body CameraChange
 },
 ) (*cameraOut, error) {
 	c, err := s.camera(ctx, in.ID, auth.Manage)
+	if err == nil {
+		err = in.check(c.UpdatedAt)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -176,10 +214,10 @@ func (s *Server) changeCamera(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if err := s.Store.UpdateCamera(ctx, &c); err != nil {
-		return nil, err
+		return nil, in.conflict(err)
 	}
 	s.reload(ctx)
-	return &cameraOut{s.viewCamera(c)}, nil
+	return s.cameraOut(c), nil
 }
 
 // reload makes the running cameras follow the store. The change is stored
@@ -271,6 +309,13 @@ func (s *Server) checkCamera(c station.Camera) error {
 	for i, r := range c.Regions {
 		if err := r.Polygon.Validate(); err != nil {
 			return invalid(fmt.Sprintf("body.regions[%d].polygon", i), err.Error())
+		}
+		if a, b, crosses := r.Polygon.Crosses(); crosses {
+			return invalid(fmt.Sprintf("body.regions[%d].polygon", i),
+				fmt.Sprintf("the region's outline crosses or touches itself: the edges after corners %d and %d", a+1, b+1))
+		}
+		if slices.ContainsFunc(c.Regions[:i], func(o station.Region) bool { return o.BinID == r.BinID }) {
+			return invalid(fmt.Sprintf("body.regions[%d].bin_id", i), "the bin has two regions")
 		}
 	}
 	const at = "body.url"

@@ -37,6 +37,7 @@ type Store interface {
 
 	CreateCamera(ctx context.Context, c *station.Camera) error
 	UpdateCamera(ctx context.Context, c *station.Camera) error
+	DeleteCamera(ctx context.Context, c station.Camera) error
 	GetCamera(ctx context.Context, id string) (station.Camera, error)
 	ListCameras(ctx context.Context, f store.PlaceFilter) ([]station.Camera, string, error)
 
@@ -77,6 +78,12 @@ type Cameras interface {
 	Reload(ctx context.Context) error
 	PushFrame(ctx context.Context, cameraID string, frame pipeline.Upload) (*pipeline.PushedFrame, error)
 	Snapshot(ctx context.Context, cameraID string) (*pipeline.Snapshot, error)
+	DetectorDefaults() station.Detector
+	CheckDetector(d station.Detector) error
+	LookInto(ctx context.Context, cameraID string, after uint64) (v pipeline.DetectorView, began bool, err error)
+	TryDetector(ctx context.Context, cameraID string, d station.Detector) (pipeline.Trial, error)
+	Recordings(cameraID string) ([]pipeline.Recorded, error)
+	Recording(ctx context.Context, cameraID string, id uint64) (pipeline.Recorded, error)
 }
 
 // Hub tells of stored inspections; see notify.Hub.

@@ -75,6 +75,10 @@ var errorKinds = []struct {
 	{pipeline.ErrIdempotencyMismatch, kind{slug: "idempotency-mismatch", title: "The idempotency key was used for another request", status: http.StatusUnprocessableEntity}},
 	{pipeline.ErrUnknownCamera, kind{slug: "camera-not-running", title: "The camera is disabled or not running", status: http.StatusConflict}},
 	{pipeline.ErrNotPush, kind{slug: "not-a-push-camera", title: "The camera fetches its own frames", status: http.StatusConflict}},
+	{pipeline.ErrTooManyWatched, kindTuningBusy},
+	{pipeline.ErrTrialBusy, kindTuningBusy},
+	{pipeline.ErrNothingRecorded, kind{slug: "nothing-recorded", title: "Nothing was recorded to try the thresholds on", status: http.StatusConflict}},
+	{pipeline.ErrNotRecorded, kind{slug: "recording-gone", title: "The recording is no longer kept", status: http.StatusNotFound}},
 	{pipeline.ErrFrameDropped, kind{slug: "frame-dropped", title: "A newer frame took this one's place", status: http.StatusServiceUnavailable, retry: time.Second}},
 	{pipeline.ErrNoFrame, kind{slug: "camera-not-ready", title: "The camera has shown nothing yet", status: http.StatusConflict, retry: time.Second}},
 	{pipeline.ErrTooOften, kind{slug: "too-many-requests", title: "Asked too often", status: http.StatusTooManyRequests, retry: time.Second}},
@@ -105,6 +109,8 @@ var errorKinds = []struct {
 	{context.DeadlineExceeded, kind{slug: "timeout", title: "It took too long", status: http.StatusServiceUnavailable, retry: 5 * time.Second, quiet: true}},
 	{context.Canceled, kindStopping},
 }
+
+var kindTuningBusy = kind{slug: "tuning-busy", title: "Too many detectors are being tuned at once", status: http.StatusServiceUnavailable, retry: 5 * time.Second}
 
 var kindStopping = kind{slug: "stopping", title: "The service is stopping", status: http.StatusServiceUnavailable, retry: 5 * time.Second, quiet: true}
 

@@ -175,6 +175,7 @@ func (s *Server) register() {
 	s.registerCameras()
 	s.registerSnapshots()
 	s.registerDeletions()
+	s.registerDetector()
 	s.registerPush()
 	s.registerInspections()
 	s.registerExplanation()

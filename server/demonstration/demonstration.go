@@ -148,7 +148,21 @@ func (d *Demonstration) setUp(ctx context.Context, url string) error {
 		return err
 	}
 	cam.CreatedAt, cam.UpdatedAt = old.CreatedAt, old.UpdatedAt
+	// What was drawn and tuned stays, as long as it is about the same bins.
+	cam.Name, cam.Detector = old.Name, old.Detector
+	if slices.Equal(binsOf(old.Regions), binsOf(cam.Regions)) {
+		cam.Regions = old.Regions
+	}
 	return d.store.UpdateCamera(ctx, &cam)
+}
+
+// binsOf are the bins of the regions, sorted.
+func binsOf(regions []station.Region) (ids []string) {
+	for _, r := range regions {
+		ids = append(ids, r.BinID)
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // setUpBin makes a bin that is missing. One that is there keeps its name and

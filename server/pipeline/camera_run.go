@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,13 +23,19 @@ import (
 // the detector.
 type cameraRun struct {
 	owner    *Cameras
-	cam      station.Camera
+	cam      station.Camera    // as it was started
+	asked    station.Camera    // as Reload wants it; belongs to Reload
 	feed     Feed              // nil where the camera could not be started
 	pushed   *pushFeed         // the feed of a camera of kind "push", else nil
 	detector *deposit.Detector // nil without regions
-	watch    *watch
-	log      *slog.Logger
-	failed   CameraState // what States says without a feed
+	regions  []station.Region  // the detector's
+	// next is what Reload wants of the detector and the goroutine has not done
+	// yet; nil: nothing.
+	next   atomic.Pointer[station.Camera]
+	tuner  *tuner
+	watch  *watch
+	log    *slog.Logger
+	failed CameraState // what States says without a feed
 
 	latest    atomic.Pointer[camera.Frame] // for whoever sets the camera up
 	snapshots *rate.Limiter
@@ -40,7 +47,8 @@ type cameraRun struct {
 // startCamera never fails: a camera that cannot run is one whose state says so.
 func startCamera(owner *Cameras, cam station.Camera) *cameraRun {
 	r := &cameraRun{
-		owner: owner, cam: cam, log: owner.deps.Logger.With("camera", cam.ID), snapshots: newSnapshotLimit(),
+		owner: owner, cam: cam, asked: cam, log: owner.deps.Logger.With("camera", cam.ID), snapshots: newSnapshotLimit(),
+		tuner: newTuner(cam.Detector.Apply(owner.cfg.Detector)),
 	}
 	if err := r.open(); err != nil {
 		r.failed = CameraState{Status: StatusFailed, Since: time.Now().UTC(), Error: err.Error()}
@@ -55,20 +63,11 @@ func startCamera(owner *Cameras, cam station.Camera) *cameraRun {
 }
 
 func (r *cameraRun) open() error {
-	regions := make([]deposit.Region, len(r.cam.Regions))
-	for i, region := range r.cam.Regions {
-		regions[i] = deposit.Region{BinID: region.BinID, Polygon: region.Polygon}
-	}
-	// A camera without regions runs too: whoever sets it up sees whether it is
-	// connected before drawing them.
-	if len(regions) > 0 {
-		detector, err := deposit.New(r.owner.cfg.Detector, regions)
-		if err != nil {
-			return fmt.Errorf("pipeline: detector: %w", err)
-		}
-		r.detector = detector
-	}
 	var err error
+	if r.detector, err = r.owner.newDetector(r.cam); err != nil {
+		return err
+	}
+	r.regions = r.cam.Regions
 	if r.watch, err = newWatch(r.owner.cfg.Condition, r.cam.Kind, r.log); err != nil {
 		r.closeDetector()
 		return fmt.Errorf("pipeline: camera watch: %w", err)
@@ -81,6 +80,74 @@ func (r *cameraRun) open() error {
 	r.feed = feed
 	r.pushed, _ = feed.(*pushFeed)
 	return nil
+}
+
+// newDetector makes a camera's detector, nil where it has no regions: it runs
+// too, and whoever sets it up sees whether it is connected before drawing them.
+func (c *Cameras) newDetector(cam station.Camera) (*deposit.Detector, error) {
+	if len(cam.Regions) == 0 {
+		return nil, nil //nolint:nilnil // no regions, no detector
+	}
+	regions := make([]deposit.Region, len(cam.Regions))
+	for i, region := range cam.Regions {
+		regions[i] = deposit.Region{BinID: region.BinID, Polygon: region.Polygon}
+	}
+	detector, err := deposit.New(cam.Detector.Apply(c.cfg.Detector), regions)
+	if err != nil {
+		return nil, fmt.Errorf("pipeline: detector: %w", err)
+	}
+	return detector, nil
+}
+
+// retune makes the running camera follow other regions or thresholds from its
+// next frame on. It is false where that cannot be: the camera must be started
+// anew, and says why in its state.
+func (r *cameraRun) retune(cam station.Camera) bool {
+	if sameDetector(cam, r.asked) {
+		return true
+	}
+	if r.feed == nil {
+		return false
+	}
+	trial, err := r.owner.newDetector(cam)
+	if err != nil {
+		return false
+	}
+	if trial != nil {
+		trial.Close()
+	}
+	r.asked = cam
+	r.next.Store(&cam)
+	return true
+}
+
+// follow does what Reload has asked for since the frame before.
+func (r *cameraRun) follow() {
+	cam := r.next.Swap(nil)
+	if cam == nil {
+		return
+	}
+	cfg := cam.Detector.Apply(r.owner.cfg.Detector)
+	if r.detector != nil && reflect.DeepEqual(cam.Regions, r.regions) {
+		if err := r.detector.Configure(cfg); err != nil {
+			r.log.Error("detector keeps its thresholds", "error", err)
+			return
+		}
+		r.tuner.configured(cfg, false)
+		r.log.Info("detector has other thresholds")
+		return
+	}
+	detector, err := r.owner.newDetector(*cam)
+	if err != nil {
+		r.log.Error("detector keeps its regions", "error", err)
+		return
+	}
+	r.flush()
+	r.closeDetector()
+	r.detector, r.regions = detector, cam.Regions
+	r.tuner.recorder.forget()
+	r.tuner.configured(cfg, true)
+	r.log.Info("detector has other regions", "regions", len(cam.Regions))
 }
 
 // close stops the feed and waits until the detector has given up what it held.
@@ -106,9 +173,15 @@ func (r *cameraRun) state() CameraState {
 func (r *cameraRun) run(ctx context.Context) {
 	defer r.closeDetector()
 	r.feed.Run(ctx, r.look)
+	r.flush()
+}
+
+func (r *cameraRun) flush() {
 	if r.detector != nil {
 		for _, e := range r.detector.Flush() {
-			r.queue(e)
+			if e.Kind == deposit.Deposited {
+				r.queue(e)
+			}
 		}
 	}
 }
@@ -125,6 +198,7 @@ func (r *cameraRun) observe(frame camera.Frame) []deposit.Event {
 	}
 	start := time.Now()
 	events := r.detector.Observe(deposit.Frame(frame))
+	r.tuner.observed(frame, r.detector, events)
 	r.owner.deps.Metrics.detectSeconds.Observe(time.Since(start).Seconds())
 	return events
 }
@@ -134,6 +208,7 @@ func (r *cameraRun) observe(frame camera.Frame) []deposit.Event {
 func (r *cameraRun) look(frame camera.Frame) {
 	var ids []string
 	r.latest.Store(&frame)
+	r.follow()
 	r.watch.look(frame)
 	for _, e := range r.observe(frame) {
 		if e.Kind == deposit.Deposited && r.queue(e) {

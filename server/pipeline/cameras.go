@@ -58,13 +58,14 @@ type CamerasDeps struct {
 // one goroutine of its own between them. Its methods may be called from any
 // goroutine.
 type Cameras struct {
-	cfg    CamerasConfig
-	deps   CamerasDeps
-	outbox *outbox
-	frames *frameCollector
+	cfg     CamerasConfig
+	deps    CamerasDeps
+	outbox  *outbox
+	frames  *frameCollector
+	loading sync.Mutex // one Start, Reload or Close at a time
 	// redacting holds a token while a snapshot is made.
 	redacting chan struct{}
-	loading   sync.Mutex // one Start, Reload or Close at a time
+	trying    sync.Mutex // one trial of a detector's thresholds at a time
 
 	mu     sync.Mutex
 	closed bool
@@ -105,8 +106,9 @@ func NewCameras(cfg CamerasConfig, deps CamerasDeps) *Cameras {
 func (c *Cameras) Start(ctx context.Context) error { return c.Reload(ctx) }
 
 // Reload compares the running cameras with the store's and starts, restarts
-// and stops those that changed; the others are not touched. Call it after
-// every change of a camera.
+// and stops those that changed; the others are not touched. Other regions or
+// detector thresholds do not break a camera's stream. Call it after every change
+// of a camera.
 func (c *Cameras) Reload(ctx context.Context) error {
 	c.loading.Lock()
 	defer c.loading.Unlock()
@@ -115,7 +117,7 @@ func (c *Cameras) Reload(ctx context.Context) error {
 		return err
 	}
 	for id, run := range c.running() {
-		if cam, ok := want[id]; !ok || !sameCamera(cam, run.cam) {
+		if cam, ok := want[id]; !ok || !sameFeed(cam, run.cam) || !run.retune(cam) {
 			c.remove(id, run)
 		}
 	}
@@ -155,9 +157,14 @@ func (c *Cameras) enabled(ctx context.Context) (map[string]station.Camera, error
 	}
 }
 
-// sameCamera says whether a change concerns what runs: a new name does not.
-func sameCamera(a, b station.Camera) bool {
-	return a.StationID == b.StationID && a.Kind == b.Kind && a.URL == b.URL && a.Transport == b.Transport && reflect.DeepEqual(a.Regions, b.Regions)
+// sameFeed says whether two cameras have the same frames.
+func sameFeed(a, b station.Camera) bool {
+	return a.StationID == b.StationID && a.Kind == b.Kind && a.URL == b.URL && a.Transport == b.Transport
+}
+
+// sameDetector says whether they look for the same things in them.
+func sameDetector(a, b station.Camera) bool {
+	return reflect.DeepEqual(a.Regions, b.Regions) && reflect.DeepEqual(a.Detector, b.Detector)
 }
 
 func (c *Cameras) running() map[string]*cameraRun {

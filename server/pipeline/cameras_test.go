@@ -202,7 +202,9 @@ func TestPushFrameRefuses(t *testing.T) {
 
 func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
 	l := newLine(t)
-	same, changed, gone := l.addCamera("same", corner), l.addCamera("changed", corner), l.addCamera("gone", corner)
+	same, drawn, gone := l.addCamera("same", corner), l.addCamera("drawn", corner), l.addCamera("gone", corner)
+	changed := station.Camera{ID: "changed", StationID: "north", Name: "changed", Kind: station.MJPEG, URL: "http://127.0.0.1:9/", Enabled: true}
+	require.NoError(t, l.records.CreateCamera(t.Context(), &changed))
 	c := l.newCameras()
 	require.NoError(t, c.Start(t.Context()))
 	f := newFilm()
@@ -214,12 +216,16 @@ func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
 		require.NoError(t, err)
 		return pushed.Seq
 	}
-	for _, id := range []string{"same", "changed", "gone"} {
+	for _, id := range []string{"same", "drawn", "gone"} {
 		require.Equal(t, uint64(1), seq(id))
 	}
+	_, err := c.PushFrame(t.Context(), "changed", f.next(t, false))
+	require.ErrorIs(t, err, pipeline.ErrNotPush)
 	same.Name = "a new name"
 	require.NoError(t, l.records.UpdateCamera(t.Context(), &same))
-	changed.Regions[0].Polygon = vision.Full()
+	drawn.Regions[0].Polygon = vision.Full()
+	require.NoError(t, l.records.UpdateCamera(t.Context(), &drawn))
+	changed.Kind, changed.URL = station.Push, ""
 	require.NoError(t, l.records.UpdateCamera(t.Context(), &changed))
 	gone.Enabled = false
 	require.NoError(t, l.records.UpdateCamera(t.Context(), &gone))
@@ -227,12 +233,13 @@ func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
 	require.NoError(t, c.Reload(t.Context()))
 
 	require.Equal(t, uint64(2), seq("same"), "goes on")
+	require.Equal(t, uint64(2), seq("drawn"), "other regions do not break its stream")
 	require.Equal(t, uint64(1), seq("changed"), "was started anew")
 	require.Equal(t, uint64(1), seq("fresh"))
-	_, err := c.PushFrame(t.Context(), "gone", f.next(t, false))
+	_, err = c.PushFrame(t.Context(), "gone", f.next(t, false))
 	require.ErrorIs(t, err, pipeline.ErrUnknownCamera)
-	require.Len(t, c.States(), 3)
-	require.InDelta(t, 6, l.counter("binside_camera_frames_total"), 0, "frames of stopped cameras still count")
+	require.Len(t, c.States(), 4)
+	require.InDelta(t, 7, l.counter("binside_camera_frames_total"), 0, "frames of stopped cameras still count")
 }
 
 func TestCameraThatCannotRunSaysSo(t *testing.T) {

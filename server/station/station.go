@@ -62,9 +62,11 @@ type Camera struct {
 	// Redacted hides it.
 	URL string `json:"url,omitempty"`
 	// Transport is tcp (which empty stands for) or udp, for rtsp.
-	Transport string    `json:"transport,omitempty"`
-	Enabled   bool      `json:"enabled"`
-	Regions   []Region  `json:"regions"`
+	Transport string   `json:"transport,omitempty"`
+	Enabled   bool     `json:"enabled"`
+	Regions   []Region `json:"regions"`
+	// Detector overrides the detector's defaults where set.
+	Detector  *Detector `json:"detector,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }

@@ -303,6 +303,7 @@ func TestRestoreOfAnOlderBackup(t *testing.T) {
 		columns []string // nil: the whole table came
 		clear   func(i *inspection.Inspection)
 	}{
+		{9, "cameras", []string{"detector"}, func(*inspection.Inspection) {}},
 		{8, "accesses", nil, func(*inspection.Inspection) {}},
 		{8, "deletions", nil, func(*inspection.Inspection) {}},
 		{8, "deletion_keys", nil, func(*inspection.Inspection) {}},

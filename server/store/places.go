@@ -153,27 +153,27 @@ func (s *Store) ListBins(ctx context.Context, f PlaceFilter) (items []station.Bi
 func (s *Store) CreateCamera(ctx context.Context, c *station.Camera) error {
 	s.fresh(&c.ID, &c.CreatedAt, &c.UpdatedAt)
 	return s.write(ctx, "create camera", func(ctx context.Context, tx *txn) error {
-		regions, err := cameraJSON(ctx, tx, c)
+		regions, detector, err := cameraJSON(ctx, tx, c)
 		if err != nil {
 			return err
 		}
-		return tx.exec(ctx, `INSERT INTO cameras (id, station_id, name, kind, url, transport, enabled, regions, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			c.ID, c.StationID, c.Name, string(c.Kind), c.URL, c.Transport, c.Enabled, regions, micros(c.CreatedAt), micros(c.UpdatedAt))
+		return tx.exec(ctx, `INSERT INTO cameras (id, station_id, name, kind, url, transport, enabled, regions, detector, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			c.ID, c.StationID, c.Name, string(c.Kind), c.URL, c.Transport, c.Enabled, regions, detector, micros(c.CreatedAt), micros(c.UpdatedAt))
 	})
 }
 
-// UpdateCamera replaces name, kind, URL, transport, enabled and regions as UpdateStation
-// does. The station of a camera never changes.
+// UpdateCamera replaces name, kind, URL, transport, enabled, regions and
+// detector as UpdateStation does. The station of a camera never changes.
 func (s *Store) UpdateCamera(ctx context.Context, c *station.Camera) error {
 	updated := s.after(c.UpdatedAt)
 	err := s.write(ctx, "update camera", func(ctx context.Context, tx *txn) error {
-		regions, err := cameraJSON(ctx, tx, c)
+		regions, detector, err := cameraJSON(ctx, tx, c)
 		if err != nil {
 			return err
 		}
 		return tx.change(ctx, "cameras", c.ID,
-			`UPDATE cameras SET name = $1, kind = $2, url = $3, transport = $4, enabled = $5, regions = $6, updated_at = $7 WHERE id = $8 AND updated_at = $9`,
-			c.Name, string(c.Kind), c.URL, c.Transport, c.Enabled, regions, micros(updated), c.ID, micros(c.UpdatedAt))
+			`UPDATE cameras SET name = $1, kind = $2, url = $3, transport = $4, enabled = $5, regions = $6, detector = $7, updated_at = $8 WHERE id = $9 AND updated_at = $10`,
+			c.Name, string(c.Kind), c.URL, c.Transport, c.Enabled, regions, detector, micros(updated), c.ID, micros(c.UpdatedAt))
 	})
 	if err == nil {
 		c.UpdatedAt = updated
@@ -181,27 +181,44 @@ func (s *Store) UpdateCamera(ctx context.Context, c *station.Camera) error {
 	return err
 }
 
-// cameraJSON writes the camera's regions after checking that their bins stand
-// at the camera's station. An unknown station is left to the foreign key.
-func cameraJSON(ctx context.Context, tx *txn, c *station.Camera) (string, error) {
+// DeleteCamera removes the camera that has c's ID and whose UpdatedAt is still
+// the one in c. What it saw stays. ErrNotFound: no such camera. ErrConflict: it
+// was changed since c was read.
+func (s *Store) DeleteCamera(ctx context.Context, c station.Camera) error {
+	return s.write(ctx, "delete camera", func(ctx context.Context, tx *txn) error {
+		return tx.change(ctx, "cameras", c.ID, `DELETE FROM cameras WHERE id = $1 AND updated_at = $2`, c.ID, micros(c.UpdatedAt))
+	})
+}
+
+// cameraJSON writes the camera's regions, after checking that their bins stand
+// at the camera's station, and its detector's thresholds. An unknown station is
+// left to the foreign key.
+func cameraJSON(ctx context.Context, tx *txn, c *station.Camera) (regions string, detector sql.NullString, err error) {
 	for _, r := range c.Regions {
 		var at string
 		err := tx.queryRow(ctx, `SELECT station_id FROM bins WHERE id = $1`, r.BinID).Scan(&at)
 		if err != nil && !errors.Is(kindOf(err), ErrNotFound) {
-			return "", err
+			return "", detector, err
 		}
 		if err != nil || at != c.StationID {
-			return "", fmt.Errorf("%w: a region names bin %q, which station %q does not have", ErrInvalid, r.BinID, c.StationID)
+			return "", detector, fmt.Errorf("%w: a region names bin %q, which station %q does not have", ErrInvalid, r.BinID, c.StationID)
 		}
 	}
-	return toJSON(c.Regions)
+	if c.Detector != nil {
+		detector.Valid = true
+		if detector.String, err = toJSON(c.Detector); err != nil {
+			return "", detector, err
+		}
+	}
+	regions, err = toJSON(c.Regions)
+	return regions, detector, err
 }
 
-const selectCameras = `SELECT id, station_id, name, kind, url, transport, enabled, regions, created_at, updated_at FROM cameras`
+const selectCameras = `SELECT id, station_id, name, kind, url, transport, enabled, regions, detector, created_at, updated_at FROM cameras`
 
 func scanCamera(row scanner) (station.Camera, error) {
 	var c station.Camera
-	err := row.Scan(&c.ID, &c.StationID, &c.Name, &c.Kind, &c.URL, &c.Transport, &c.Enabled, fromJSON(&c.Regions), at(&c.CreatedAt), at(&c.UpdatedAt))
+	err := row.Scan(&c.ID, &c.StationID, &c.Name, &c.Kind, &c.URL, &c.Transport, &c.Enabled, fromJSON(&c.Regions), fromJSON(&c.Detector), at(&c.CreatedAt), at(&c.UpdatedAt))
 	return c, err
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/server/store/storetest"
 	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/deposit"
 )
 
 func TestMain(m *testing.M) {
@@ -177,6 +178,22 @@ func testPlaces(t *testing.T, st *store.Store) {
 	camAgain, err := st.GetCamera(ctx, "cam")
 	require.NoError(t, err)
 	require.Equal(t, cam, camAgain)
+	require.Nil(t, camAgain.Detector)
+	tuned := station.DetectorOf(deposit.DefaultConfig())
+	tuned.MinItem, tuned.Pile = 0.02, false
+	camAgain.Detector = &tuned
+	require.NoError(t, st.UpdateCamera(ctx, &camAgain))
+	cam, err = st.GetCamera(ctx, "cam")
+	require.NoError(t, err)
+	require.Equal(t, &tuned, cam.Detector)
+
+	former := cam
+	former.UpdatedAt = former.UpdatedAt.Add(-time.Second)
+	require.ErrorIs(t, st.DeleteCamera(ctx, former), store.ErrConflict)
+	require.NoError(t, st.DeleteCamera(ctx, cam))
+	require.ErrorIs(t, st.DeleteCamera(ctx, cam), store.ErrNotFound)
+	_, err = st.GetCamera(ctx, "cam")
+	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
 func TestPlacePages(t *testing.T) { onBoth(t, testPlacePages) }

@@ -41,7 +41,7 @@ type table struct {
 var tables = []table{
 	{name: "stations", key: "id", columns: columns(text, "id", "name", "region_path", "time_zone", integer, "created_at", "updated_at")},
 	{name: "bins", key: "id", columns: columns(text, "id", "station_id", "name", "accepts", "thresholds", integer, "created_at", "updated_at")},
-	{name: "cameras", key: "id", columns: columns(text, "id", "station_id", "name", "kind", "url", "transport", boolean, "enabled", text, "regions",
+	{name: "cameras", key: "id", columns: columns(text, "id", "station_id", "name", "kind", "url", "transport", boolean, "enabled", text, "regions", "detector",
 		integer, "created_at", "updated_at")},
 	{name: "counters", key: "name", columns: columns(text, "name", integer, "value"), seeded: true},
 	{name: "inspections", key: "seq", columns: columns(integer, "seq", text, "id", "station_id", "bin_id", "camera_id", "source",

@@ -89,6 +89,9 @@ func (g *region) settle(f Frame) []Event {
 		g.absorbed++
 	case len(events) == 0:
 		g.ghosts++
+		if g.phase == Moving {
+			g.missed(LightOnly, f.Time)
+		}
 	default:
 		events[0].Denies = g.reported
 	}

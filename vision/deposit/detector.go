@@ -11,8 +11,8 @@ import (
 // the light and notices a moved camera.
 const viewCells = 64
 
-// Detector finds deposits in the frames of one camera. Observe, Flush and Close
-// belong to one goroutine; Stats may be called from any.
+// Detector finds deposits in the frames of one camera. It belongs to one
+// goroutine; only Stats may be called from any.
 type Detector struct {
 	cfg     Config
 	regions []*region
@@ -21,6 +21,8 @@ type Detector struct {
 	last    time.Time
 	closed  bool
 	resized uint64
+	misses  []Miss
+	tape    *Tape
 
 	mu    sync.Mutex
 	stats Stats
@@ -68,8 +70,12 @@ func (d *Detector) Observe(f Frame) []Event {
 	if size := (image.Point{f.Image.Width, f.Image.Height}); size != d.size {
 		d.resize(size)
 	}
+	if d.tape != nil {
+		d.tape.begin(d.regions, f.Time)
+	}
 	step := f.Time.Sub(d.last)
-	if step < 0 || step > d.cfg.MaxGap {
+	broken := step < 0 || step > d.cfg.MaxGap
+	if broken {
 		step = 0
 		for _, r := range d.regions {
 			r.interrupt()
@@ -84,8 +90,13 @@ func (d *Detector) Observe(f Frame) []Event {
 		}
 	}
 	var events []Event
+	d.misses = d.misses[:0]
 	for _, r := range d.regions {
 		events = append(events, r.observe(f, step, light)...)
+		d.misses = append(d.misses, r.misses...)
+	}
+	if d.tape != nil {
+		d.tape.add(d.regions, reduced{at: f.Time, seq: f.Seq, step: step, broken: broken, light: light, moved: moved})
 	}
 	d.mu.Lock()
 	d.stats.Frames++
@@ -93,6 +104,21 @@ func (d *Detector) Observe(f Frame) []Event {
 	d.mu.Unlock()
 	d.publish()
 	return events
+}
+
+// Configure changes the configuration without forgetting what was learnt; it
+// holds from the next frame on. It errs on a configuration that cannot work,
+// and on another MaxCells, which needs a new detector. Like Observe it belongs
+// to the detector's goroutine.
+func (d *Detector) Configure(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if cfg.MaxCells != d.cfg.MaxCells {
+		return fmt.Errorf("deposit: MaxCells cannot change from %d to %d", d.cfg.MaxCells, cfg.MaxCells)
+	}
+	d.cfg = cfg
+	return nil
 }
 
 // Flush ends the stream: things that have settled but were still waited for,
@@ -133,6 +159,9 @@ func (d *Detector) resize(size image.Point) {
 	}
 	d.size = size
 	d.view = newView(size)
+	if d.tape != nil {
+		d.tape.reset()
+	}
 	for _, r := range d.regions {
 		r.resize(size)
 	}

@@ -38,6 +38,11 @@ type region struct {
 	table     table
 	pending   time.Duration
 
+	prevAt  time.Time // of the latest frame
+	changed float64   // share of the thing's cells that changed, at the latest comparison
+	track   track
+	misses  []Miss // of the latest frame
+
 	phase      Phase
 	since      time.Time // when the phase began
 	visit      time.Time // when the region was last idle
@@ -101,6 +106,7 @@ func (g *region) interrupt() {
 	g.anchor.set = false
 	g.candidates = nil
 	g.absent = time.Time{}
+	g.track = track{}
 	if g.phase == Moving {
 		g.phase = Idle
 	}
@@ -119,15 +125,26 @@ func (g *region) enter(p Phase, at time.Time) {
 	g.phase, g.since, g.absent = p, at, time.Time{}
 	g.anchor.set, g.rest.set, g.calm = false, false, false
 	g.candidates = nil
+	g.track = track{since: at}
+	if p == Idle {
+		g.track = track{}
+	}
 }
 
 // observe takes the next frame and returns the events that became certain.
 func (g *region) observe(f Frame, step time.Duration, light gain) []Event {
 	g.raster.sample(f.Image, g.now)
+	return g.advance(f, step, light)
+}
+
+// advance is observe for a frame whose raster is in now. The frame needs no
+// image, and its events have no pictures then.
+func (g *region) advance(f Frame, step time.Duration, light gain) []Event {
 	g.light = light
+	g.misses = g.misses[:0]
 	defer func() {
 		g.prev, g.now = g.now, g.prev
-		g.hasPrev = true
+		g.hasPrev, g.prevAt = true, f.Time
 	}()
 	if g.phase == Learning {
 		g.measureNoise()
@@ -145,6 +162,8 @@ func (g *region) observe(f Frame, step time.Duration, light gain) []Event {
 			g.enter(Moving, f.Time)
 			g.visit, g.reported = f.Time, ""
 			g.moving(f)
+		} else {
+			g.small(f.Time)
 		}
 	case Moving:
 		events = append(events, g.moving(f)...)
@@ -209,12 +228,15 @@ func (g *region) moving(f Frame) []Event {
 	if !g.present() {
 		if g.gone(f.Time) {
 			g.passed++
+			g.missed(g.passing(), f.Time)
 			g.enter(Idle, f.Time)
 		}
 		return nil
 	}
 	g.absent = time.Time{}
+	g.track.area = max(g.track.area, g.seen.area)
 	if f.Time.Sub(g.since) > g.cfg.StuckAfter {
+		g.missed(Unsettled, f.Time)
 		g.relearn()
 		return nil
 	}
@@ -225,7 +247,9 @@ func (g *region) moving(f Frame) []Event {
 		return nil
 	}
 	g.candidates = keep(g.candidates, g.shoot(f, &g.seen, g.seen.whole, 1-share))
-	if f.Time.Sub(g.anchor.at) < g.patience() {
+	age := f.Time.Sub(g.anchor.at)
+	g.seenStill(age)
+	if age < g.patience() {
 		return nil
 	}
 	if g.contour(g.seen.mask, g.before) != appeared {

@@ -28,6 +28,7 @@ type scene struct {
 	events []Event // deposits
 	// removed are the removals.
 	removed []Event
+	after   func() // called after every frame; nil for nothing
 }
 
 // patch is a flat or striped thing at a place.
@@ -153,6 +154,9 @@ func (s *scene) observe() {
 		} else {
 			s.events = append(s.events, e)
 		}
+	}
+	if s.after != nil {
+		s.after()
 	}
 }
 

@@ -23,6 +23,7 @@ func (g *region) still() (share float64, still bool) {
 		return 0, true
 	}
 	share = float64(changed) / float64(all)
+	g.changed = share
 	return share, share <= g.cfg.StillShare || changed <= 2
 }
 

@@ -22,6 +22,9 @@ type candidate struct {
 // shoot crops the region out of the frame and paints over whatever else has
 // come into it but the item: a second person, an arm beside it.
 func (g *region) shoot(f Frame, t *thing, whole bool, still float64) candidate {
+	if f.Image == nil { // of a tape, which has no pictures
+		return candidate{shot: Shot{Whole: whole, Time: f.Time, Seq: f.Seq}, still: still}
+	}
 	crop, origin := privacy.CropRegion(f.Image, g.polygon)
 	box, margin := g.raster.pixels(t.box), g.cfg.Margin
 	dx, dy := int(math.Round(margin*float64(box.Dx()))), int(math.Round(margin*float64(box.Dy())))

@@ -1,6 +1,8 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { api, Problem } from "./api";
 import type { Session, Taxonomy } from "./api";
+import { CameraPage } from "./CameraPage";
+import { CamerasPage } from "./CamerasPage";
 import { Notice } from "./Notice";
 import { SamplesPage } from "./SamplesPage";
 import { address } from "./screen";
@@ -85,7 +87,7 @@ function Desk({ hash }: { hash: string }) {
         {access.state === "broken" && <Notice problem={access.problem} onRetry={retry} />}
         {access.state === "in" && (
           <TaxonomyProvider taxonomy={access.taxonomy}>
-            {hash.startsWith("#/samples") ? <SamplesPage /> : <WallPage onSignedOut={signedOut} />}
+            <View hash={hash} session={access.session} onSignedOut={signedOut} />
           </TaxonomyProvider>
         )}
       </main>
@@ -93,9 +95,22 @@ function Desk({ hash }: { hash: string }) {
   );
 }
 
+/** mayManage reports whether the session may set up cameras. */
+const mayManage = (session: Session) => session.scopes.includes("admin");
+
+function View({ hash, session, onSignedOut }: { hash: string; session: Session; onSignedOut: () => void }) {
+  const { t } = useI18n();
+  const [page, id, tab] = hash.split("/").slice(1);
+  if (page === "samples") return <SamplesPage />;
+  if (page !== "cameras") return <WallPage onSignedOut={onSignedOut} />;
+  if (!mayManage(session)) return <p className="panel narrow" data-testid="not-yours">{t("notYours")}</p>;
+  return id ? <CameraPage key={id} id={decodeURIComponent(id)} tab={tab ?? "regions"} /> : <CamerasPage />;
+}
+
 function Header({ hash, session, onLeft }: { hash: string; session: Session | undefined; onLeft: () => void }) {
   const { t, toggle } = useI18n();
-  const onSamples = hash.startsWith("#/samples");
+  const at = hash.split("/")[1] ?? "";
+  const current = (page: string) => (at === page ? "page" : undefined);
   return (
     <header className="top">
       <a className="brand" href="#/">
@@ -104,8 +119,9 @@ function Header({ hash, session, onLeft }: { hash: string; session: Session | un
       </a>
       {session && (
         <nav>
-          <a href="#/" aria-current={onSamples ? undefined : "page"}>{t("wall")}</a>
-          <a href="#/samples" aria-current={onSamples ? "page" : undefined}>{t("samples")}</a>
+          <a href="#/" aria-current={current("")}>{t("wall")}</a>
+          {mayManage(session) && <a href="#/cameras" aria-current={current("cameras")}>{t("cameras")}</a>}
+          <a href="#/samples" aria-current={current("samples")}>{t("samples")}</a>
           <a href="/docs">{t("docs")}</a>
         </nav>
       )}

@@ -1,5 +1,6 @@
 // The API's types and calls that the app uses; /openapi.json is the contract.
 
+import type { Region } from "./regions";
 import type { Prompt } from "./screen";
 
 export type Verdict = "pass" | "tell" | "check" | "unreadable";
@@ -184,9 +185,15 @@ export interface Bin {
 
 export interface Camera {
   id: string;
+  station_id: string;
   name: string;
   kind: string;
+  /** Without user name, password and query. */
+  url_redacted?: string;
+  transport?: string;
   enabled: boolean;
+  regions: Region[];
+  updated_at: string;
   state: { status: string; frames: number; dropped: number; error?: string; last_frame_at?: string; condition?: string; condition_since?: string };
 }
 
@@ -279,13 +286,13 @@ export class Problem extends Error {
 const base = "/api/v1";
 
 /** ask sends a request; an answer that is a problem is thrown as one. */
-async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-  const init: RequestInit = { method, credentials: "same-origin", signal: signal ?? AbortSignal.timeout(30_000) };
+export async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
+  const init: RequestInit = { method, headers, credentials: "same-origin", signal: signal ?? AbortSignal.timeout(30_000) };
   if (body instanceof FormData) {
     init.body = body;
   } else if (body !== undefined) {
     init.body = JSON.stringify(body);
-    init.headers = { "Content-Type": "application/json" };
+    init.headers = { ...headers, "Content-Type": "application/json" };
   }
   let answer: Response;
   try {
@@ -298,8 +305,8 @@ async function ask(method: string, path: string, body?: unknown, signal?: AbortS
   return answer;
 }
 
-async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const text = await (await ask(method, path, body, signal)).text();
+export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal, headers?: Record<string, string>): Promise<T> {
+  const text = await (await ask(method, path, body, signal, headers)).text();
   return (text === "" ? undefined : JSON.parse(text)) as T;
 }
 

@@ -1,11 +1,13 @@
 import { createContext, useContext, useMemo, useState } from "react";
 import type { ReactNode } from "react";
 import type { Problem, Text } from "./api";
+import { cameraWords } from "./words-cameras";
 
 export type Language = "zh" | "en";
 
 // Every word that a person sees, but for names that come from the server.
 const words = {
+  ...cameraWords,
   product: { zh: "桶边督导", en: "Bin-side inspection" },
   wall: { zh: "实时墙", en: "Live wall" },
   samples: { zh: "样本", en: "Samples" },
@@ -239,6 +241,8 @@ export interface I18n {
   /** text picks the language of a name that came from the server. */
   text: (name: Text | undefined, otherwise: string) => string;
   reason: (code: string) => string;
+  /** fill puts values in the places of a sentence that are named {so}. */
+  fill: (word: Word, values: Record<string, string | number>) => string;
   problem: (p: Problem) => string;
   percent: (share: number, digits?: number) => string;
   number: (value: number, digits: number) => string;
@@ -258,6 +262,7 @@ export function makeI18n(language: Language, toggle: () => void): I18n {
     language,
     t,
     text: (name, otherwise) => name?.[language] || otherwise,
+    fill: (word, values) => t(word).replace(/\{(\w+)\}/g, (place, name: string) => String(values[name] ?? place)),
     reason: (code) => lookup(`reason_${code}`) ?? code,
     problem: (p) => lookup(`problem_${p.slug}`) ?? `${t("problem_other")}: ${p.detail || p.message}`,
     percent: (share, digits = 0) =>

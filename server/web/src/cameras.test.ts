@@ -1,0 +1,12 @@
+import { expect, test } from "vitest";
+import { bits, withCredentials } from "./cameras";
+
+test("a name and a password go into the address, whatever they hold", () => {
+  expect(withCredentials("rtsp://10.0.0.2:554/ch1", "", "")).toBe("rtsp://10.0.0.2:554/ch1");
+  expect(withCredentials("rtsp://10.0.0.2/ch1?a=b", "admin", "p@ss:/1")).toBe("rtsp://admin:p%40ss%3A%2F1@10.0.0.2/ch1?a=b");
+  expect(withCredentials("http://old:one@cam/stream", "new", "")).toBe("http://new@cam/stream");
+});
+
+test("masks hold the first cell in the lowest bit", () => {
+  expect([...bits(btoa(String.fromCharCode(0b101, 0b10)), 10)]).toEqual([1, 0, 1, 0, 0, 0, 0, 0, 0, 1]);
+});
