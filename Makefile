@@ -94,6 +94,11 @@ bench-strange: ## measure how well waste is told from what is none (fetches 290 
 	@$(SETUP) build
 	go run ./bench/cmd/strange $(ARGS)
 
+.PHONY: bench-privacy
+bench-privacy: ## measure how much of faces and people is painted over, and how often waste is (fetches 140 MB of photographs once)
+	@$(SETUP) build
+	go run ./bench/cmd/privacy $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## fuzz the decoder and the other parsers, a minute each (FUZZTIME=10m for longer)
 	@$(SETUP) build

@@ -88,7 +88,7 @@ func TestPushedPhotographLosesFaceAndPlace(t *testing.T) {
 	in := pipeline.NewIntake(pipeline.IntakeConfig{MaxSide: 1000, Redactor: realRedactor(t)}, l.records, queued, l.hub, l.prepared, l.metrics)
 	img, face := facestest.On(t, 1280, 720, 400, image.Pt(500, 100))
 	paint(img, image.Rect(40, 40, 420, 680), red, newRand()) // what was thrown in
-	for _, orientation := range []int{1, 3} { // upright, and lying on its head until it is turned
+	for _, orientation := range []int{1, 3} {                // upright, and lying on its head until it is turned
 		whole, err := codec.EncodeJPEG(codec.Orient(img, orientation), 95)
 		require.NoError(t, err)
 		i := l.push(in, "", facestest.WithPlace(t, whole, uint16(orientation)))
