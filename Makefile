@@ -105,6 +105,11 @@ bench-detector: ## measure what the deposit detector costs beyond decoding: at m
 	@$(SETUP) run
 	go run ./bench/cmd/detector $(ARGS)
 
+.PHONY: bench-privacy
+bench-privacy: ## measure how much of faces and people is painted over, and how often waste is (fetches 140 MB of photographs once)
+	@$(SETUP) build
+	go run ./bench/cmd/privacy $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## fuzz the decoder and the other parsers, a minute each (FUZZTIME=10m for longer)
 	@$(SETUP) build

@@ -13,6 +13,7 @@ import (
 
 	"github.com/binside/binside/models/faces/facestest"
 	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/codec"
 )
 
 func open(tb testing.TB) *Detector {
@@ -64,6 +65,40 @@ func TestFaceIsFoundWhereverItIs(t *testing.T) {
 			require.True(t, centre.In(f), "%+v: %v is not the face at %v", c, f, face)
 		}
 		require.True(t, covers(found, face.Inset(face.Dx()/8)), "%+v: %v does not cover %v", c, found, face)
+	}
+}
+
+func TestTurnedFaceIsFound(t *testing.T) {
+	d := open(t)
+	img, face := facestest.On(t, 640, 400, 260, image.Pt(330, 40))
+	for orientation, undo := range map[int]int{1: 1, 6: 8, 3: 3, 8: 6} {
+		turned := codec.Orient(img, orientation)
+		found, err := d.FindTurned(t.Context(), turned, 0)
+		require.NoError(t, err)
+		// Turned back, the boxes must lie on the face.
+		mask := vision.NewImage(turned.Width, turned.Height)
+		for _, f := range found {
+			f = f.Intersect(mask.Rect())
+			for y := f.Min.Y; y < f.Max.Y; y++ {
+				for x := f.Min.X; x < f.Max.X; x++ {
+					mask.Pix[3*(y*mask.Width+x)] = 255
+				}
+			}
+		}
+		mask = codec.Orient(mask, undo)
+		on, off := 0, 0
+		for y := range mask.Height {
+			for x := range mask.Width {
+				switch in := (image.Point{X: x, Y: y}).In(face); {
+				case in && mask.At(x, y).R > 0:
+					on++
+				case !in && mask.At(x, y).R > 0:
+					off++
+				}
+			}
+		}
+		require.Greater(t, on, face.Dx()*face.Dy()*3/4, "orientation %d", orientation)
+		require.Less(t, off, face.Dx()*face.Dy(), "orientation %d", orientation)
 	}
 }
 

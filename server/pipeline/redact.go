@@ -68,10 +68,10 @@ func Redacted(ctx context.Context, r Redactor, file *codec.File, seen *vision.Im
 // redactShot paints over the people in a camera's picture of a deposit. Where
 // nobody can tell where they are, nothing of the picture remains: its deposit is
 // unreadable.
-func (r *cameraRun) redactShot(ctx context.Context, img *vision.Image) (readable bool) {
+func (r *cameraRun) redactShot(img *vision.Image) (readable bool) {
 	m := r.owner.deps.Metrics
 	defer m.step("redact")()
-	found, err := areas(ctx, r.owner.deps.Redactor, img)
+	found, err := areas(context.Background(), r.owner.deps.Redactor, img)
 	if err != nil {
 		m.redactionErrors.Inc()
 		r.log.Error("a picture could not be redacted and was painted over whole", "error", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"encoding/csv"
 	"encoding/hex"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/binside/binside/bench/download"
 )
 
 //go:embed nowaste.csv
@@ -35,6 +38,23 @@ type entry struct {
 	// frame numbers a video's from 0; -1 for photographs.
 	frame int
 	shows string
+}
+
+// source is where the entry's picture or video comes from.
+func (e entry) source() download.File {
+	return download.File{Package: e.pack, Version: e.version, Path: e.path, SHA256: e.sha256}
+}
+
+// file is where the cache keeps it.
+func (e entry) file(cache string) string { return e.source().In(cache) }
+
+// fetch brings every file of the list into the cache.
+func fetch(ctx context.Context, cache string, entries []entry, say func(string, ...any)) error {
+	files := make([]download.File, len(entries))
+	for i, e := range entries {
+		files[i] = e.source()
+	}
+	return download.All(ctx, cache, files, say)
 }
 
 func readList(data []byte) ([]entry, error) {

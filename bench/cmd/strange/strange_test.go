@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"image/color"
 	"math/rand/v2"
@@ -61,33 +59,6 @@ func TestReadListNamesTheLine(t *testing.T) {
 }
 
 func slicesJoin(lines ...[]byte) []byte { return bytes.Join(lines, nil) }
-
-// What is in the cache or installed is taken, if it is the right file.
-func TestFetchTakesWhatIsThere(t *testing.T) {
-	cache, content := t.TempDir(), []byte("a picture")
-	sum := sha256.Sum256(content)
-	e := entry{kind: photograph, pack: "no-such-package", version: "1", path: "usr/share/x.jpg", sha256: hex.EncodeToString(sum[:]), frame: -1, shows: "x"}
-	require.NoError(t, os.MkdirAll(filepath.Dir(e.file(cache)), 0o750))
-	require.NoError(t, os.WriteFile(e.file(cache), content, 0o600))
-	quiet := func(string, ...any) {}
-	require.NoError(t, fetch(t.Context(), cache, []entry{e}, quiet))
-
-	installed := filepath.Join(t.TempDir(), "x.jpg")
-	require.NoError(t, os.WriteFile(installed, content, 0o600))
-	e.path = strings.TrimPrefix(installed, "/")
-	require.NoError(t, fetch(t.Context(), cache, []entry{e}, quiet))
-	kept, err := os.ReadFile(e.file(cache))
-	require.NoError(t, err)
-	assert.Equal(t, content, kept)
-
-	require.NoError(t, os.WriteFile(installed, []byte("another"), 0o600))
-	ok, err := keep(installed, cache, e)
-	require.NoError(t, err)
-	assert.False(t, ok)
-	left, err := os.ReadDir(cache)
-	require.NoError(t, err)
-	assert.Len(t, left, 1)
-}
 
 func observerOf(t *testing.T, folder *models.Folder) *observer {
 	t.Helper()

@@ -71,6 +71,7 @@ type service struct {
 	metrics  *pipeline.Metrics
 	prepared *pipeline.Prepared
 	redactor *privacy.Redactor
+	overview *privacy.Redactor
 	// deletions is the signed log of what is deleted.
 	deletions *deletion.Log
 	api       *api.Server
@@ -266,13 +267,10 @@ func (s *service) openFaces(context.Context) error {
 	}
 	s.onClose("faces", func(context.Context) error { return found.Close() })
 	s.redactor = &privacy.Redactor{Faces: found.Find}
+	// Whole views are asked for one by one: there is time to look for small and
+	// turned faces and for people, too.
+	s.overview = &privacy.Redactor{Faces: found.FindTurned, SmallestFace: 24, People: people.Find}
 	return nil
-}
-
-// overview is the redactor of whole views, which are asked for one by one: it
-// looks for small faces and for people, too.
-func (s *service) overview() *privacy.Redactor {
-	return &privacy.Redactor{Faces: s.redactor.Faces, SmallestFace: 24, People: people.Find}
 }
 
 // makePolicy says, for every category's own bin, under which bound its verdicts
@@ -376,7 +374,7 @@ func (s *service) startCameras(ctx context.Context) error {
 	s.cameras = pipeline.NewCameras(pipeline.CamerasConfig{Limits: s.limits()}, pipeline.CamerasDeps{
 		Store: s.store, Queue: s.queue, Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics,
 		Registerer: s.registry, Logger: s.log, Open: pipeline.OpenFeed,
-		Redactor: s.redactor, Overview: s.overview(),
+		Redactor: s.redactor, Overview: s.overview,
 	})
 	s.onClose("cameras", func(ctx context.Context) error { s.cameras.Close(ctx); return nil })
 	return s.cameras.Start(ctx)

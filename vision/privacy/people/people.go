@@ -7,11 +7,6 @@
 // less than a thirteenth of the picture's longer side tall; see the figures in vision/privacy/README.md.
 package people
 
-// #cgo pkg-config: opencv4
-// #cgo CXXFLAGS: -std=c++11
-// #include "people.h"
-import "C"
-
 import (
 	"context"
 	"errors"
@@ -23,15 +18,11 @@ import (
 )
 
 const (
-	// threshold is the distance from the separating plane from which a window
-	// is taken for a person: OpenCV's default.
-	threshold = 0
 	// longest is the longer side, in pixels, to which a picture is brought
 	// first: the detector's window is 64 × 128 pixels, in which a person is 96
 	// tall.
 	longest                 = 1280
 	leastWidth, leastHeight = 64, 128
-	maxPeople               = 256
 )
 
 // Find returns the boxes of the people in a picture, in its pixels; they hold
@@ -49,19 +40,13 @@ func Find(ctx context.Context, img *vision.Image) ([]image.Rectangle, error) {
 	if err := cv.Luma(img, img.Rect(), grey, w, h); err != nil {
 		return nil, fmt.Errorf("people: %w", err)
 	}
-	var (
-		boxes   [maxPeople]C.people_box
-		message [256]C.char
-	)
-	n := C.people_find((*C.uchar)(&grey[0]), C.int(w), C.int(h), C.double(threshold),
-		&boxes[0], C.int(len(boxes)), &message[0], C.int(len(message)))
-	if n < 0 {
-		return nil, fmt.Errorf("people: OpenCV: %s", C.GoString(&message[0]))
+	found, err := detect(grey, w, h)
+	if err != nil {
+		return nil, fmt.Errorf("people: %w", err)
 	}
-	out := make([]image.Rectangle, n)
-	for i, b := range boxes[:n] {
-		at := func(v C.int) int { return int(float64(v) / scale) }
-		out[i] = image.Rect(at(b.x), at(b.y), at(b.x+b.width)+1, at(b.y+b.height)+1)
+	at := func(v int) int { return int(float64(v) / scale) }
+	for i, b := range found {
+		found[i] = image.Rect(at(b.Min.X), at(b.Min.Y), at(b.Max.X)+1, at(b.Max.Y)+1)
 	}
-	return out, nil
+	return found, nil
 }
