@@ -115,4 +115,13 @@ func TestDemonstrationStation(t *testing.T) {
 	require.Less(t, wait/time.Duration(waits), 1500*time.Millisecond)
 }
 
+// With three times as many hands, bags and people as usual, none of them is taken
+// for a deposit.
+func TestHandsAndPassersByAreNoDeposits(t *testing.T) {
+	score, _, _ := play(t, 21, 8, func(o *simulate.Options) { o.Disturbance = 3 })
+	require.Equal(t, 8, score.Shown)
+	require.GreaterOrEqual(t, score.Found, 7)
+	require.Zero(t, score.False+score.Doubled)
+}
+
 func clock(t time.Time) string { return t.Format("04:05.0") }

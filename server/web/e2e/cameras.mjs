@@ -66,7 +66,7 @@ async function addCamera(page) {
   await form.locator("[name=kind]").selectOption("mjpeg");
   await form.locator("[name=url]").fill("ftp://nowhere");
   await page.getByTestId("save-camera").click();
-  await form.locator("[role=alert]").waitFor(); // says what is wrong, and keeps what was filled in
+  await form.locator("[role=alert]", { hasText: "http://" }).waitFor(); // says what is wrong, and keeps what was filled in
   await form.locator("[name=url]").fill(address);
   await form.locator("[name=user]").fill("admin");
   await form.locator("[name=password]").fill("hunter2");

@@ -4,11 +4,18 @@ import type { Camera } from "./api";
 import { kinds, withCredentials } from "./cameras";
 import type { CameraBody, Kind } from "./cameras";
 import { useI18n } from "./i18n";
+import type { Word } from "./i18n";
 import { Notice } from "./Notice";
 
 const examples: Record<Kind, string> = {
   rtsp: "rtsp://192.168.1.20:554/stream1", mjpeg: "http://192.168.1.20/video.mjpg", snapshot: "http://192.168.1.20/snapshot.jpg",
   push: "", device: "/dev/video0", file: "/data/media/gate.mp4", folder: "/data/media/gate",
+};
+
+/** needs says what the server takes as the address of each kind: all else in the
+ * form cannot be wrong. */
+const needs: Record<Kind, Word> = {
+  rtsp: "urlRTSP", mjpeg: "urlHTTP", snapshot: "urlHTTP", push: "problem_other", device: "urlDevice", file: "urlMedia", folder: "urlMedia",
 };
 
 /** CameraForm makes or changes a camera. What is secret in its address never
@@ -86,7 +93,11 @@ export function CameraForm({ camera, onSave, onCancel }: {
         </label>
       )}
       <label className="check"><input name="enabled" type="checkbox" checked={enabled} onChange={(e) => setEnabled(e.target.checked)} />{t("cameraEnabled")}</label>
-      {problem && <div className="wide"><Notice problem={problem} /></div>}
+      {problem && (
+        <div className="wide">
+          {problem.slug === "validation" ? <p className="notice" role="alert">{t(needs[kind])}</p> : <Notice problem={problem} />}
+        </div>
+      )}
       <div className="line wide">
         <button className="primary" disabled={busy} data-testid="save-camera">{busy ? t("saving") : t("save")}</button>
         {onCancel && <button type="button" onClick={onCancel}>{t("cancel")}</button>}
