@@ -42,7 +42,12 @@ func TestDepositBecomesInspection(t *testing.T) {
 	require.Equal(t, told, (<-stream.Events()).Inspection)
 	read, err := l.records.GetInspection(t.Context(), told.ID)
 	require.NoError(t, err)
-	require.Equal(t, read, told, "what is announced is what is stored")
+	steps := told.Steps
+	require.True(t, steps.CertainAt.IsZero(), "no detector has looked at a push")
+	require.True(t, !steps.TakenAt.Before(told.ReceivedAt) && !steps.InferredAt.Before(steps.TakenAt) && !told.DecidedAt.Before(steps.InferredAt), "%+v", steps)
+	recorded := *told
+	recorded.Steps = nil
+	require.Equal(t, read, &recorded, "what is announced is what is stored, but for the steps, which a prompt keeps")
 
 	require.Len(t, told.Evidence, 1)
 	e := told.Evidence[0]

@@ -278,7 +278,13 @@ func TestRestoreOfAnOlderBackup(t *testing.T) {
 	fill(t, a)
 	told, err := a.ListInspections(ctxOf(t), inspection.Filter{Limit: 1})
 	require.NoError(t, err)
-	_, err = a.OpenPrompt(ctxOf(t), told[0], inspection.Prompt{State: inspection.PromptOpen, OpenedAt: told[0].DecidedAt, Until: told[0].DecidedAt})
+	_, err = a.OpenPrompt(ctxOf(t), told[0], inspection.Prompt{
+		State: inspection.PromptOpen, OpenedAt: told[0].DecidedAt, Until: told[0].DecidedAt, Steps: &inspection.Steps{TakenAt: told[0].ReceivedAt},
+	})
+	require.NoError(t, err)
+	_, err = a.ShowPrompt(ctxOf(t), told[0].ID, told[0].DecidedAt)
+	require.NoError(t, err)
+	_, err = a.RemovePrompt(ctxOf(t), told[0].ID, told[0].DecidedAt, told[0].DecidedAt)
 	require.NoError(t, err)
 	data, info := backup(t, a)
 	want, err := a.ListInspections(ctxOf(t), inspection.Filter{Limit: 200})
@@ -288,26 +294,35 @@ func TestRestoreOfAnOlderBackup(t *testing.T) {
 	require.NotNil(t, want[0].Prompt)
 	require.Positive(t, want[0].PassAt)
 	newest := []struct { // from the newest schema down
+		schema  int64
 		table   string
 		columns []string // nil: the whole table came
 		clear   func(i *inspection.Inspection)
 	}{
-		{"cameras", []string{"transport"}, func(*inspection.Inspection) {}},
-		{"prompts", nil, func(i *inspection.Inspection) { i.Prompt = nil }},
-		{"inspections", []string{"reading"}, func(i *inspection.Inspection) { i.Reading = nil }},
-		{"inspections", []string{"score", "tell_at", "miss", "pass_at", "bound_level", "harm_version"}, func(i *inspection.Inspection) {
+		{11, "stations", []string{"prompts"}, func(*inspection.Inspection) {}},
+		{11, "prompts", []string{"removed_at", "shown_at", "looked_at", "steps"}, func(i *inspection.Inspection) {
+			if i.Prompt != nil {
+				i.Prompt.RemovedAt, i.Prompt.ShownAt, i.Prompt.LookedAt, i.Prompt.Steps = nil, nil, nil, nil
+			}
+		}},
+		{6, "cameras", []string{"transport"}, func(*inspection.Inspection) {}},
+		{5, "prompts", nil, func(i *inspection.Inspection) { i.Prompt = nil }},
+		{4, "inspections", []string{"reading"}, func(i *inspection.Inspection) { i.Reading = nil }},
+		{3, "inspections", []string{"score", "tell_at", "miss", "pass_at", "bound_level", "harm_version"}, func(i *inspection.Inspection) {
 			i.Score, i.TellAt, i.Miss, i.PassAt, i.BoundLevel, i.HarmVersion = 0, 0, 0, 0, "", ""
 		}},
-		{"inspections", []string{"agreement", "strangeness"}, func(i *inspection.Inspection) { i.Agreement, i.Strangeness = nil, nil }},
+		{2, "inspections", []string{"agreement", "strangeness"}, func(i *inspection.Inspection) { i.Agreement, i.Strangeness = nil, nil }},
 	}
-	require.EqualValues(t, 1+len(newest), info.Schema, "the test knows every schema")
+	require.Equal(t, newest[0].schema, info.Schema, "the test knows every schema")
 	later := map[string][]string{}
-	for n, c := range newest {
-		later[c.table] = append(later[c.table], c.columns...)
+	for _, c := range newest {
+		if later[c.table] = append(later[c.table], c.columns...); c.columns == nil {
+			later[c.table] = nil
+		}
 		for _, i := range want {
 			c.clear(i)
 		}
-		old := olderBackup(t, data, info.Schema-int64(n+1), later)
+		old := olderBackup(t, data, c.schema-1, later)
 		for _, url := range []string{sqliteURL(t), storetest.PostgresURL(t)} {
 			_, err := store.Restore(ctxOf(t), bytes.NewReader(old), url, store.Options{})
 			require.NoError(t, err)
