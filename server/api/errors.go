@@ -46,6 +46,7 @@ var (
 	kindAttempts     = kind{slug: "too-many-attempts", title: "Too many failed attempts", status: http.StatusTooManyRequests}
 	kindNotFound     = kind{slug: "not-found", title: "Not found", status: http.StatusNotFound}
 	kindPromptOver   = kind{slug: "prompt-over", title: "The prompt is over", status: http.StatusConflict}
+	kindReceipt      = kind{slug: "receipt-unknown", title: "The receipt is unknown or has expired", status: http.StatusNotFound}
 	kindGone         = kind{slug: "gone", title: "No longer kept", status: http.StatusGone}
 	kindLinkRefused  = kind{slug: "link-refused", title: "The one-time link is unknown, used or too old", status: http.StatusUnauthorized}
 	kindType         = kind{slug: "unsupported-type", title: "Unsupported content type", status: http.StatusUnsupportedMediaType}

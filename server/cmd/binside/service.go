@@ -334,7 +334,7 @@ func (s *service) startPrompts(ctx context.Context) error {
 func (s *service) startCameras(ctx context.Context) error {
 	s.cameras = pipeline.NewCameras(pipeline.CamerasConfig{Limits: s.limits()}, pipeline.CamerasDeps{
 		Store: s.store, Queue: s.queue, Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics,
-		Registerer: s.registry, Logger: s.log, Open: pipeline.OpenFeed,
+		Registerer: s.registry, Logger: s.log, Removed: s.prompts.Removed, Open: pipeline.OpenFeed,
 	})
 	s.onClose("cameras", func(ctx context.Context) error { s.cameras.Close(ctx); return nil })
 	return s.cameras.Start(ctx)
@@ -369,7 +369,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	//nolint:contextcheck // every request brings a context of its own
 	s.api, err = api.New(deps, api.Config{
 		Version: version, MaxBody: int(s.cfg.HTTP.MaxBody), Limits: s.limits(), ReadTimeout: s.cfg.HTTP.ReadTimeout,
-		Thresholds: s.cfg.Verdict.Thresholds(),
+		Thresholds: s.cfg.Verdict.Thresholds(), Prompts: s.cfg.Prompts.Station(s.cfg.Screen),
 		TLSCert:    s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),
 	})
 	if err != nil {
