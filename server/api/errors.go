@@ -15,6 +15,7 @@ import (
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
+	"github.com/binside/binside/server/speech"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/server/store/object"
 	"github.com/binside/binside/vision/codec"
@@ -88,6 +89,9 @@ var errorKinds = []struct {
 	{explanation.ErrNoCategory, kind{slug: "nothing-to-explain", title: "The record names no category of the taxonomy in force", status: http.StatusNotFound}},
 	{explanation.ErrBusy, kind{slug: "explanations-busy", title: "As many heat maps are being made as may be", status: http.StatusServiceUnavailable, retry: 2 * time.Second}},
 	{explanation.ErrClosed, kindStopping},
+	{speech.ErrUnavailable, kind{slug: "speech-unavailable", title: "This server has no voice", status: http.StatusServiceUnavailable}},
+	{speech.ErrBusy, kind{slug: "speech-busy", title: "As many sentences are being rendered as may be", status: http.StatusServiceUnavailable, retry: time.Second}},
+	{speech.ErrUnknown, kindNotFound},
 	{explain.ErrModelChanged, kind{slug: "model-changed", title: "The model was changed meanwhile", status: http.StatusServiceUnavailable, retry: time.Second}},
 	{models.ErrBusy, kind{slug: "models-busy", title: "The models are busy", status: http.StatusServiceUnavailable, retry: time.Second}},
 	{auth.ErrRefused, kindUnauthorised},

@@ -33,8 +33,14 @@ func (s *Server) registerPromptSettings() {
 }
 
 // checkPrompts checks what the schema cannot.
-func (*Server) checkPrompts(p *station.Prompts) error {
-	if p == nil || p.QuietHours == nil {
+func (s *Server) checkPrompts(p *station.Prompts) error {
+	if p == nil {
+		return nil
+	}
+	if p.Voice != "" && !s.knowsVoice(p.Voice) {
+		return invalid("body.prompts.voice", "there is no usable voice pack of this name")
+	}
+	if p.QuietHours == nil {
 		return nil
 	}
 	if _, err := station.ParseHours(*p.QuietHours); err != nil {

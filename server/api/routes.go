@@ -180,6 +180,7 @@ func (s *Server) register() {
 	s.registerExplanation()
 	s.registerEvents()
 	s.registerScreen()
+	s.registerSpeech()
 	s.registerLatency()
 	s.registerReceipt()
 	s.registerSamples()

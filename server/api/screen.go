@@ -23,9 +23,10 @@ type Screen struct {
 	// it tells nobody meanwhile.
 	Blind []condition.Kind `json:"blind" doc:"Why nobody is told now; empty: all cameras are well"`
 	// Language and Volume are the station's settings.
-	Language string    `json:"language" enum:"zh-CN,en" doc:"What the screen begins with, and speaks"`
-	Volume   int       `json:"volume" minimum:"0" maximum:"100" doc:"Of its voice, in percent"`
-	Now      time.Time `json:"now" doc:"The server's clock, for the countdown"`
+	Language string      `json:"language" enum:"zh-CN,en" doc:"What the screen begins with, and speaks"`
+	Volume   int         `json:"volume" minimum:"0" maximum:"100" doc:"Of its voice, in percent"`
+	Voice    ScreenVoice `json:"voice"`
+	Now      time.Time   `json:"now" doc:"The server's clock, for the countdown"`
 }
 
 // ScreenBin is one bin of the station.
@@ -151,7 +152,7 @@ func (s *Server) screen(ctx context.Context, id string) (Screen, error) {
 		return Screen{}, err
 	}
 	own := st.Prompts.Over(s.cfg.Prompts)
-	out := Screen{StationID: st.ID, Name: st.Name, Prompts: []ScreenPrompt{}, Language: own.Language, Volume: *own.Volume, Now: s.cfg.Now().UTC()}
+	out := Screen{StationID: st.ID, Name: st.Name, Prompts: []ScreenPrompt{}, Language: own.Language, Volume: *own.Volume, Voice: s.screenVoice(own), Now: s.cfg.Now().UTC()}
 	if out.Bins, err = s.screenBins(ctx, id); err != nil {
 		return out, err
 	}

@@ -180,6 +180,8 @@ type Screen struct {
 	// Language is zh-CN or en, Volume in percent.
 	Language string `koanf:"language"`
 	Volume   int    `koanf:"volume"`
+	// Voices is the folder of voice packs; empty is voices in DataDir.
+	Voices string `koanf:"voices"`
 }
 
 func (s Screen) validate(v *checks) {
@@ -275,6 +277,14 @@ func (c Config) StoreURL() string {
 		return c.Store.URL
 	}
 	return "sqlite:" + filepath.Join(c.DataDir, "binside.db")
+}
+
+// VoicesDir is where voice packs lie, the default filled in.
+func (c Config) VoicesDir() string {
+	if c.Screen.Voices != "" {
+		return c.Screen.Voices
+	}
+	return filepath.Join(c.DataDir, "voices")
 }
 
 // ObjectsURL is where evidence lies, the default filled in.

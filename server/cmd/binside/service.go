@@ -28,6 +28,7 @@ import (
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
+	"github.com/binside/binside/server/speech"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/server/store/object"
@@ -357,10 +358,15 @@ func (s *service) startAPI(ctx context.Context) error {
 		return err
 	}
 	s.onClose("explanations", func(context.Context) error { explainer.Close(); return nil })
+	sentences, err := sentencesOf(s.cfg)
+	if err != nil {
+		return err
+	}
+	speaker := speech.New(sentences, filepath.Join(s.cfg.DataDir, "speech"), s.cfg.VoicesDir(), s.log)
 	deps := api.Deps{
 		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Changes: s.changes, Prompts: s.prompts, Auth: s.auth,
 		Taxonomy: s.taxonomy, Card: *s.pool.Card(), Policy: s.policy, Thresholds: s.cfg.Verdict.Thresholds(), BinChanged: s.worker.InvalidateBin,
-		Explainer: explainer, Components: s.components, Page: web.Files(), SigningKey: key,
+		Explainer: explainer, Speaker: speaker, Voices: speaker.Packs, Sentences: sentences.Keys, Components: s.components, Page: web.Files(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,
 	}
 	if s.demo != nil {
@@ -370,7 +376,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	s.api, err = api.New(deps, api.Config{
 		Version: version, MaxBody: int(s.cfg.HTTP.MaxBody), Limits: s.limits(), ReadTimeout: s.cfg.HTTP.ReadTimeout,
 		Thresholds: s.cfg.Verdict.Thresholds(), Prompts: s.cfg.Prompts.Station(s.cfg.Screen),
-		TLSCert:    s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),
+		TLSCert: s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),
 	})
 	if err != nil {
 		return err
