@@ -3,9 +3,11 @@ import { api, Problem } from "./api";
 import type { Session, Taxonomy } from "./api";
 import { Notice } from "./Notice";
 import { SamplesPage } from "./SamplesPage";
-import { address } from "./screen";
+import { ReceiptPage, codeOf } from "./ReceiptPage";
+import { address, stationOf } from "./screen";
 import { ScreenPage } from "./ScreenPage";
 import { SignIn } from "./SignIn";
+import { StationPage } from "./StationPage";
 import { TaxonomyProvider } from "./taxonomy";
 import { useI18n } from "./i18n";
 import { WallPage } from "./WallPage";
@@ -45,8 +47,15 @@ async function open(hash: string): Promise<Access> {
 
 export function App() {
   const hash = useHash();
-  const station = useMemo(() => address(hash), [hash]);
-  return station ? <ScreenPage station={station} /> : <Desk hash={hash} />;
+  const elsewhere = useMemo(() => address(hash), [hash]);
+  useEffect(() => {
+    if (elsewhere) location.replace(elsewhere);
+  }, [elsewhere]);
+  if (elsewhere) return null;
+  const station = stationOf(location.pathname);
+  if (station !== undefined) return <ScreenPage station={station} />;
+  const code = codeOf(location.pathname, hash);
+  return code === undefined ? <Desk hash={hash} /> : <ReceiptPage key={code} asked={code} />;
 }
 
 /** Desk is the app of those who work with it. */
@@ -85,12 +94,18 @@ function Desk({ hash }: { hash: string }) {
         {access.state === "broken" && <Notice problem={access.problem} onRetry={retry} />}
         {access.state === "in" && (
           <TaxonomyProvider taxonomy={access.taxonomy}>
-            {hash.startsWith("#/samples") ? <SamplesPage /> : <WallPage onSignedOut={signedOut} />}
+            <Pages hash={hash} admin={access.session.scopes.includes("admin")} onSignedOut={signedOut} />
           </TaxonomyProvider>
         )}
       </main>
     </>
   );
+}
+
+function Pages({ hash, admin, onSignedOut }: { hash: string; admin: boolean; onSignedOut: () => void }) {
+  const station = /^#\/stations\/([a-z0-9-]+)$/.exec(hash)?.[1];
+  if (station) return <StationPage key={station} id={station} admin={admin} />;
+  return hash.startsWith("#/samples") ? <SamplesPage /> : <WallPage admin={admin} onSignedOut={onSignedOut} />;
 }
 
 function Header({ hash, session, onLeft }: { hash: string; session: Session | undefined; onLeft: () => void }) {
