@@ -36,6 +36,9 @@ import (
 	"github.com/binside/binside/vision/codec"
 )
 
+// pageFiles is the browser app; a test puts another build in its place.
+var pageFiles = web.Files
+
 // service is everything that `serve` runs.
 //
 // Start-up goes from what keeps things to what takes them in, so that nothing
@@ -366,7 +369,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	deps := api.Deps{
 		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Changes: s.changes, Prompts: s.prompts, Auth: s.auth,
 		Taxonomy: s.taxonomy, Card: *s.pool.Card(), Policy: s.policy, Thresholds: s.cfg.Verdict.Thresholds(), BinChanged: s.worker.InvalidateBin,
-		Explainer: explainer, Speaker: speaker, Voices: speaker.Packs, Sentences: sentences.Keys, Components: s.components, Page: web.Files(), SigningKey: key,
+		Explainer: explainer, Speaker: speaker, Voices: speaker.Packs, Sentences: sentences.Keys, Components: s.components, Page: pageFiles(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,
 	}
 	if s.demo != nil {

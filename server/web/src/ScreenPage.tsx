@@ -181,7 +181,7 @@ function Board({ station }: { station: string }) {
   const silent = muted || screen?.volume === 0;
   const voice = silent ? undefined : speaker;
   return (
-    <div className="screen" data-testid="screen" data-state={first ? "prompt" : ended ? ended.prompt.state : thanks ? "thanks" : "idle"} data-hearing={hearing} data-connected={state.connected}>
+    <div className="screen" data-testid="screen" data-state={first ? "prompt" : ended ? ended.prompt.state : thanks ? "thanks" : "idle"} data-hearing={hearing} data-connected={state.connected} onClick={() => { if (hearing === "blocked") void speaker.probe(); }}>
       <header>
         <b>{screen?.name ?? station}</b>
         {state.refused ? <span className="screen-off" role="status">{t("screenRefused")}</span>
@@ -200,17 +200,17 @@ function Board({ station }: { station: string }) {
         : ended ? <Ended prompt={ended} voice={voice} />
           : thanks ? <Thanked key={thanks.id} thanks={thanks} voice={voice} />
             : <Idle screen={screen} />}
-      {!silent && hearing === "blocked" && !first && !ended && <SoundButton onTouch={() => void speaker.probe()} />}
+      {!silent && hearing === "blocked" && !first && !ended && <SoundButton />}
     </div>
   );
 }
 
 /** SoundButton asks for the one touch that a browser wants before a page may be
- * heard. */
-function SoundButton({ onTouch }: { onTouch: () => void }) {
+ * heard; any other does as well. */
+function SoundButton() {
   const { t } = useI18n();
   return (
-    <button className="screen-sound" onClick={onTouch} data-testid="sound">
+    <button className="screen-sound" data-testid="sound">
       <b>{t("screenSound")}</b>
       <span>{t("screenSoundWhy")}</span>
     </button>
@@ -239,8 +239,9 @@ function PromptView({ prompt: p, more, station, bins, offset, voice, connected }
   const tax = useTaxonomy();
   const [sending, setSending] = useState(false);
   const [failed, setFailed] = useState(false);
-  const left = useCountdown(Date.parse(p.prompt.until) - offset);
   const whole = (Date.parse(p.prompt.until) - Date.parse(p.prompt.opened_at)) / 1000;
+  // The two clocks differ by less than a message's way, which is no second more.
+  const left = Math.min(Math.ceil(whole), useCountdown(Date.parse(p.prompt.until) - offset));
   const name = (id: string) => bins.find((b) => b.id === id)?.name ?? id;
   const advice = tax.advice(p.item_class) || `${tax.itemClass(p.item_class)}: ${tax.category(p.category)}`;
   const removed = p.prompt.removed_at ? t("screenRemoved").replace("{category}", tax.category(p.category)) : undefined;

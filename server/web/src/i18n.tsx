@@ -216,11 +216,11 @@ const words = {
   language_en: { zh: "英文", en: "English" },
   latency: { zh: "从画面到屏幕用时", en: "From the frame to the screen" },
   latencyAbout: {
-    zh: "从最后一张看到物品的画面,到屏幕报告已显示。细条为 p50,其后两段到 p95、p99。",
+    zh: "从最后一张看到物品的画面,到屏幕报告已显示。深色为 p50,浅色两段到 p95、p99。",
     en: "From the last frame that shows the item to the screen's report that it is to be seen. The dark bar is p50; the lighter ones reach to p95 and p99.",
   },
   latencyNone: { zh: "这段时间没有屏幕显示过提示。", en: "No screen has shown a prompt in this time." },
-  latencyOf: { zh: "{n} 次提示", en: "{n} prompts" },
+  latencyOf: { zh: "{n} 次提示", en: "Prompts: {n}" },
   latencyCut: { zh: "(仅最近的)", en: "(the latest only)" },
   minutes15: { zh: "15 分钟", en: "15 min" },
   minutes1440: { zh: "24 小时", en: "24 h" },

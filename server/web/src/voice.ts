@@ -33,6 +33,8 @@ function deviceVoice(language: string): SpeechSynthesisVoice | undefined {
 export class Speaker {
   private readonly audio = new Audio();
   private screen: Screen | undefined;
+  /** What is to be said as soon as the settings are known. */
+  private pending: (() => void) | undefined;
   private url = "";
   /** Grows with everything that is said, so that what comes late is not. */
   private turn = 0;
@@ -52,7 +54,12 @@ export class Speaker {
   }
 
   /** follow takes the station's settings as they are now. */
-  follow(screen: Screen) { this.screen = screen; }
+  follow(screen: Screen) {
+    this.screen = screen;
+    const say = this.pending;
+    this.pending = undefined;
+    say?.();
+  }
 
   /** probe finds out whether the browser lets the page be heard; called when
    * somebody touches the screen, it makes it. */
@@ -68,6 +75,7 @@ export class Speaker {
 
   hush() {
     this.turn++;
+    this.pending = undefined;
     this.audio.pause();
     (window.speechSynthesis as SpeechSynthesis | undefined)?.cancel();
   }
@@ -77,7 +85,11 @@ export class Speaker {
   async say(key: string, text: string, language: string) {
     this.hush();
     const turn = this.turn, screen = this.screen;
-    if (!screen || screen.volume === 0) return;
+    if (!screen) {
+      this.pending = () => void this.say(key, text, language);
+      return;
+    }
+    if (screen.volume === 0) return;
     const volume = screen.volume / 100;
     const own = deviceVoice(language);
     const pack = screen.voice.pack !== "" && language === screen.language;
