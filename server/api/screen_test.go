@@ -99,6 +99,8 @@ func TestScreenTokenIsNarrow(t *testing.T) {
 	for _, path := range []string{
 		"/api/v1/stations/there/screen", "/api/v1/stations/there/screen/events", "/api/v1/inspections/" + i.ID, "/api/v1/inspections",
 		"/api/v1/events", "/api/v1/stations", "/api/v1/stations/here", "/api/v1/cameras", "/api/v1/samples", "/metrics", "/api/v1/overview", "/api/v1/tokens",
+		"/api/v1/voices", "/api/v1/stations/here/latency", "/api/v1/stations/here/prompt-settings", "/api/v1/stations/there/screen/speech",
+		"/api/v1/stations/there/screen/speech/thanks",
 	} {
 		require.Contains(t, []int{http.StatusForbidden, http.StatusNotFound}, f.get(path, screen).status, path)
 	}

@@ -3,7 +3,7 @@
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
-export const patience = 20_000;
+export const patience = 120_000;
 export const desktop = { width: 1440, height: 900 }, tablet = { width: 1280, height: 800 }, phone = { width: 390, height: 844 };
 
 export const launch = (...args) => chromium.launch({

@@ -40,7 +40,10 @@ try {
   await connected(true);
   const { keys } = await (await fetch(`${url}/api/v1/stations/gate/screen/speech`, { headers: { Authorization: `Bearer ${token}` } })).json();
   assert.ok(keys.length > 40, `${keys.length} sentences`);
-  await page.waitForFunction(async (n) => (await (await caches.open("binside-sounds")).keys()).length === n, keys.length);
+  await page.evaluate((n) => new Promise((go) => {
+    const look = async () => (await (await caches.open("binside-sounds")).keys()).length === n ? go() : setTimeout(look, 100);
+    void look();
+  }), keys.length);
   const first = Object.keys(await kept()).find((n) => n.startsWith("binside-screen-"));
 
   // No token is kept by the worker, nor anything of the API's but sounds.
