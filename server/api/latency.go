@@ -59,7 +59,7 @@ func stepLatencies(lines []inspection.TimeLine) []StepLatency {
 	took := make(map[string][]float64, len(inspection.StepNames))
 	for _, l := range lines {
 		for step, d := range l.Durations() {
-			took[step] = append(took[step], d.Seconds()*1000)
+			took[step] = append(took[step], float64(d.Microseconds())/1000)
 		}
 	}
 	out := make([]StepLatency, len(inspection.StepNames))

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/binside/binside/models/verdict"
@@ -14,6 +15,7 @@ import (
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/correction"
 	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/store"
 )
 
 // A resident objects, asks by the receipt, and is told what the supervisor has
@@ -90,10 +92,12 @@ func TestReceipt(t *testing.T) {
 // Nobody finds out by trying which codes exist, nor tries for long.
 func TestReceiptsCannotBeGuessed(t *testing.T) {
 	f := start(t, options{})
-	i := f.stored("here", verdict.Tell, time.Now())
-	i.Evidence = nil
+	i := record(uuid.Must(uuid.NewV7()).String(), "here", "bin-here", verdict.Tell, time.Now())
+	i.Evidence = []inspection.Evidence{{Key: "evidence/x.jpg", ExpiresAt: time.Now().Add(time.Hour)}}
+	_, err := f.store.SaveInspection(t.Context(), i)
+	require.NoError(t, err)
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	_, err := f.store.OpenPrompt(t.Context(), i, inspection.Prompt{State: inspection.PromptOpen, OpenedAt: now, Until: now})
+	_, err = f.store.OpenPrompt(t.Context(), i, inspection.Prompt{State: inspection.PromptOpen, OpenedAt: now, Until: now})
 	require.NoError(t, err)
 	_, err = f.store.EndPrompt(t.Context(), i.ID, inspection.PromptAppealed, "", "7K4M-92TX", now)
 	require.NoError(t, err)
@@ -106,6 +110,8 @@ func TestReceiptsCannotBeGuessed(t *testing.T) {
 		require.Equal(t, answers[0].header.Get("Content-Type"), a.header.Get("Content-Type"))
 	}
 	require.Equal(t, http.StatusOK, f.get("/api/v1/receipts/7K4M-92TX", "").status)
+	require.NoError(t, f.store.MarkEvidenceDeleted(t.Context(), now, store.EvidenceRef{InspectionID: i.ID, Ordinal: 0}))
+	require.Equal(t, "receipt-unknown", f.get("/api/v1/receipts/7K4M-92TX", "").problem(t), "a receipt expires with the deposit's pictures")
 	var last reply
 	for range 20 {
 		last = f.get("/api/v1/receipts/7K4M-92TX", "")

@@ -107,3 +107,27 @@ func TestItemIsMovedToTheRightBin(t *testing.T) {
 	require.NotNil(t, corrected.Prompt.RemovedAt)
 	require.InDelta(t, 1, l.counter("binside_detector_removals_total"), 0)
 }
+
+// The way to the screen is counted from the last frame that shows the item, as
+// long as the camera's clock can be compared with ours.
+func TestLastFrameIsWhenItIsCertain(t *testing.T) {
+	l := newLine(t)
+	l.addCamera("cam", corner)
+	l.work()
+	c := l.newCameras()
+	require.NoError(t, c.Start(t.Context()))
+	f := newFilm()
+	f.at = time.Now().UTC().Add(-20 * time.Second).Truncate(time.Millisecond)
+	require.Empty(t, show(t, c, f, 25, false))
+	var found []*inspection.Inspection
+	for range 25 {
+		if found = show(t, c, f, 1, true); len(found) > 0 {
+			break
+		}
+	}
+	require.Len(t, found, 1)
+	require.Equal(t, f.at, found[0].Steps.CertainAt)
+	require.True(t, found[0].CapturedAt.Before(f.at), "it was seen before it lay still")
+	require.True(t, f.at.Before(found[0].ReceivedAt))
+	require.False(t, found[0].Steps.TakenAt.Before(found[0].ReceivedAt))
+}

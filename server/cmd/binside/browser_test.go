@@ -210,7 +210,7 @@ func TestScreenWithoutServer(t *testing.T) {
 func anotherBuild(t *testing.T) fs.FS {
 	t.Helper()
 	files, renamed := fstest.MapFS{}, strings.NewReplacer()
-	require.NoError(t, fs.WalkDir(web.Files(), "assets", func(path string, d fs.DirEntry, err error) error {
+	require.NoError(t, fs.WalkDir(web.Files(), "assets", func(path string, _ fs.DirEntry, err error) error {
 		if filepath.Ext(path) == ".js" {
 			renamed = strings.NewReplacer(path, strings.TrimSuffix(path, ".js")+"2.js", "<head>", `<head><meta name="build" content="2">`, `const version = "`, `const version = "2`)
 		}

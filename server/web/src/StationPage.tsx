@@ -189,7 +189,9 @@ function SettingsForm({ id, settings, voices, admin, onSaved }: {
             {chosen && chosen.missing.length > 0 && <small className="quiet">{chosen.missing.length} {t("voiceMissing")}</small>}
           </label>
         </fieldset>
-        {problem && <Notice problem={problem} />}
+        {problem && (problem.slug === "validation" ? <p className="notice" role="alert">{t("settingsWrong")}</p>
+          : problem.slug === "conflict" ? <p className="notice" role="alert">{t("settingsConflict")}</p>
+            : <Notice problem={problem} />)}
         {admin && (
           <p>
             <button className="primary" disabled={state === "busy"} data-testid="save-settings">{t("save")}</button>

@@ -46,6 +46,7 @@ export class Speaker {
   /** open begins; it returns how to end. */
   open(): () => void {
     document.body.append(this.audio);
+    (window.speechSynthesis as SpeechSynthesis | undefined)?.getVoices(); // some browsers load them when they are first asked for
     void this.probe();
     return () => {
       this.hush();
