@@ -340,5 +340,9 @@ func TestOtherServersHearOfIt(t *testing.T) {
 	defer cancel()
 	i, err := wait.Await(ctx)
 	require.NoError(t, err)
+	require.NotNil(t, i.Steps, "a prompt that is opened elsewhere keeps them")
+	require.True(t, i.Steps.CertainAt.IsZero())
+	require.False(t, i.Steps.InferredAt.Before(i.Steps.TakenAt))
+	i.Steps = nil
 	require.Equal(t, l.stored()[0], i)
 }
