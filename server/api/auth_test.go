@@ -53,7 +53,7 @@ func (o operation) at(id string) string { return parameter.ReplaceAllString(o.pa
 
 func TestWithoutCredentialsOnlyTheShellAnswers(t *testing.T) {
 	f := start(t, options{})
-	open := []string{"GET /healthz", "GET /readyz", "POST /api/v1/session"}
+	open := []string{"GET /healthz", "GET /readyz", "POST /api/v1/session", "GET /api/v1/receipts/{code}"}
 	for _, op := range f.document() {
 		for _, credential := range []header{
 			nil, {"Authorization": "Bearer bin_aaaaaaaaaaaaaaaa_" + strings.Repeat("a", 43)}, {"Cookie": "binside_session=" + strings.Repeat("a", 43)},

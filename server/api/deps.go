@@ -54,6 +54,10 @@ type Store interface {
 	SaveReview(ctx context.Context, id string, r inspection.Review, samples ...datasets.Sample) (*inspection.Inspection, error)
 	LastSeq(ctx context.Context) (int64, error)
 	OpenPrompts(ctx context.Context, stationID string) ([]*inspection.Inspection, error)
+	ShowPrompt(ctx context.Context, id string, at time.Time) (*inspection.Inspection, error)
+	LookAtAppeal(ctx context.Context, id string, at time.Time) (*inspection.Inspection, error)
+	AppealByReceipt(ctx context.Context, receipt string) (*inspection.Inspection, error)
+	TimeLines(ctx context.Context, stationID string, since time.Time) ([]inspection.TimeLine, error)
 
 	SaveSample(ctx context.Context, s *datasets.Sample) (created bool, err error)
 	GetSample(ctx context.Context, id string) (datasets.Sample, error)
@@ -153,6 +157,11 @@ type Deps struct {
 	BinChanged func(id string)
 	// Explainer is nil where no heat maps are made.
 	Explainer Explainer
+	// Speaker has the sound of Sentences' keys, Voices the packs of it; both are
+	// nil where screens speak with the device's own voice alone.
+	Speaker   Speaker
+	Voices    Voices
+	Sentences []string
 	// Demonstration is nil where there is none.
 	Demonstration Demonstration
 	// Components says how the parts do, by the names model, queue, store and
@@ -207,6 +216,9 @@ type Config struct {
 	// Thresholds are those of bins without their own (default
 	// verdict.DefaultThresholds).
 	Thresholds verdict.Thresholds
+	// Prompts are the settings of stations that have none of their own, all
+	// set; without them a screen speaks Chinese, loudly.
+	Prompts station.Prompts
 	// MediaDir is the only folder from which cameras of kind "file" may read;
 	// empty: such cameras cannot be made through the API.
 	MediaDir string
@@ -240,6 +252,8 @@ func (c Config) withDefaults() Config {
 	if c.Thresholds == (verdict.Thresholds{}) {
 		c.Thresholds = verdict.DefaultThresholds()
 	}
+	loud := 100
+	c.Prompts = c.Prompts.Over(station.Prompts{Language: station.Chinese, Volume: &loud})
 	if c.Now == nil {
 		c.Now = time.Now
 	}

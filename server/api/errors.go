@@ -15,6 +15,7 @@ import (
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
+	"github.com/binside/binside/server/speech"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/server/store/object"
 	"github.com/binside/binside/vision/codec"
@@ -46,6 +47,7 @@ var (
 	kindAttempts     = kind{slug: "too-many-attempts", title: "Too many failed attempts", status: http.StatusTooManyRequests}
 	kindNotFound     = kind{slug: "not-found", title: "Not found", status: http.StatusNotFound}
 	kindPromptOver   = kind{slug: "prompt-over", title: "The prompt is over", status: http.StatusConflict}
+	kindReceipt      = kind{slug: "receipt-unknown", title: "The receipt is unknown or has expired", status: http.StatusNotFound}
 	kindGone         = kind{slug: "gone", title: "No longer kept", status: http.StatusGone}
 	kindLinkRefused  = kind{slug: "link-refused", title: "The one-time link is unknown, used or too old", status: http.StatusUnauthorized}
 	kindType         = kind{slug: "unsupported-type", title: "Unsupported content type", status: http.StatusUnsupportedMediaType}
@@ -94,6 +96,9 @@ var errorKinds = []struct {
 	{explanation.ErrNoCategory, kind{slug: "nothing-to-explain", title: "The record names no category of the taxonomy in force", status: http.StatusNotFound}},
 	{explanation.ErrBusy, kind{slug: "explanations-busy", title: "As many heat maps are being made as may be", status: http.StatusServiceUnavailable, retry: 2 * time.Second}},
 	{explanation.ErrClosed, kindStopping},
+	{speech.ErrUnavailable, kind{slug: "speech-unavailable", title: "This server has no voice", status: http.StatusServiceUnavailable}},
+	{speech.ErrBusy, kind{slug: "speech-busy", title: "As many sentences are being rendered as may be", status: http.StatusServiceUnavailable, retry: time.Second}},
+	{speech.ErrUnknown, kindNotFound},
 	{explain.ErrModelChanged, kind{slug: "model-changed", title: "The model was changed meanwhile", status: http.StatusServiceUnavailable, retry: time.Second}},
 	{models.ErrBusy, kind{slug: "models-busy", title: "The models are busy", status: http.StatusServiceUnavailable, retry: time.Second}},
 	{auth.ErrRefused, kindUnauthorised},

@@ -65,6 +65,12 @@ func (s *Server) registerInspections() {
 		about:   "The decision is kept with who and when; the deposit's best image becomes a labelled sample.",
 	}, s.review)
 
+	handle(s, route{
+		method: http.MethodPost, path: base + "/inspections/{id}/look", id: "look", tag: "inspections", action: auth.Review,
+		summary: "Note that a supervisor has opened an appealed inspection", status: http.StatusNoContent,
+		about: "Who asks with the appeal's receipt is told from then on that it is being looked at. Of one that is not appealed nothing is noted.",
+	}, s.lookAtAppeal)
+
 	s.handlePlain(route{
 		method: http.MethodGet, path: base + "/evidence/{inspection}/{ordinal}", id: "get-evidence", tag: "inspections", action: anyone,
 		summary: "Get an image by its signed link",
@@ -98,7 +104,8 @@ type inspectionQuery struct {
 	Verdict    []verdict.Verdict `query:"verdict,explode" enum:"pass,tell,check,unreadable" maxItems:"4" doc:"May be repeated"`
 	From       time.Time         `query:"from" doc:"By the time of capture, inclusive"`
 	To         time.Time         `query:"to" doc:"By the time of capture, exclusive"`
-	Unreviewed bool              `query:"unreviewed" doc:"Only those without a review"`
+	Unreviewed bool              `query:"unreviewed" doc:"Only those that nobody has decided: no review since a resident objected, and not put right"`
+	Appealed   bool              `query:"appealed" doc:"Only those that a resident has objected to"`
 }
 
 func (s *Server) listInspections(ctx context.Context, in *inspectionQuery) (*listOut[Inspection], error) {
@@ -107,7 +114,7 @@ func (s *Server) listInspections(ctx context.Context, in *inspectionQuery) (*lis
 		return nil, err
 	}
 	f := inspection.Filter{
-		BinID: in.Bin, Verdicts: in.Verdict, From: in.From, To: in.To, Unreviewed: in.Unreviewed, Limit: in.Limit,
+		BinID: in.Bin, Verdicts: in.Verdict, From: in.From, To: in.To, Unreviewed: in.Unreviewed, Appealed: in.Appealed, Limit: in.Limit,
 	}
 	if after != "" {
 		if f.BeforeSeq, err = strconv.ParseInt(after, 10, 64); err != nil || f.BeforeSeq < 1 {

@@ -82,7 +82,7 @@ func (*page) isAppPath(target, accept string) bool {
 // pagePolicy lets the page use its own files, images and stream, and nothing
 // of anybody else's. Styles may be set on elements: charts do that.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
-	"font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	"font-src 'self'; connect-src 'self'; media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // servePage answers what no route did. What is not the page's is passed on,
 // so that Fiber says 404 or 405.
@@ -119,6 +119,8 @@ func (s *Server) sendFile(c *fiber.Ctx, name, cache string) error {
 	switch {
 	case path.Ext(name) == ".js" || path.Ext(name) == ".mjs":
 		mediaType = "text/javascript; charset=utf-8"
+	case path.Ext(name) == ".webmanifest":
+		mediaType = "application/manifest+json"
 	case mediaType == "":
 		mediaType = fiber.MIMEOctetStream
 	}

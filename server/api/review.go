@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/models"
@@ -52,6 +53,25 @@ func (s *Server) review(ctx context.Context, in *struct {
 	}
 	s.Changes.Publish(stored)
 	return &inspectionOut{s.view(stored)}, nil
+}
+
+// lookAtAppeal lets the resident know that somebody looks at their appeal.
+func (s *Server) lookAtAppeal(ctx context.Context, in *IDPath) (*struct{}, error) {
+	i, err := s.inspection(ctx, in.ID, auth.Review)
+	if err != nil {
+		return nil, err
+	}
+	if i.Prompt == nil {
+		return nil, nil //nolint:nilnil // huma's word for an empty answer
+	}
+	i, err = s.Store.LookAtAppeal(ctx, i.ID, s.cfg.Now().UTC().Truncate(time.Microsecond))
+	if err == nil {
+		s.Changes.Publish(i)
+	}
+	if isConflict(err) {
+		err = nil
+	}
+	return nil, err
 }
 
 // label checks a category and an item class, at least one of the two; the

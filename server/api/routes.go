@@ -69,11 +69,12 @@ func (s *Server) isOpen(c *fiber.Ctx) bool {
 	return signedPath(path) || s.page.isShell(path, c.Get(fiber.HeaderAccept))
 }
 
-// signedPath reports whether the path is one whose link carries its own
-// permission; the handlers check it.
+// signedPath reports whether the path is one that carries its own permission, a
+// signature or a receipt's code; the handlers check it.
 func signedPath(path string) bool {
 	rest, ok := strings.CutPrefix(path, base)
 	return ok && (strings.HasPrefix(rest, "/evidence/") ||
+		strings.HasPrefix(rest, "/receipts/") ||
 		strings.HasPrefix(rest, "/samples/") && strings.HasSuffix(rest, "/image"))
 }
 
@@ -171,6 +172,7 @@ func (s *Server) handlePlain(rt route, describe func(*huma.Operation), fn fiber.
 func (s *Server) register() {
 	s.registerSession()
 	s.registerStations()
+	s.registerPromptSettings()
 	s.registerBins()
 	s.registerCameras()
 	s.registerSnapshots()
@@ -181,6 +183,9 @@ func (s *Server) register() {
 	s.registerExplanation()
 	s.registerEvents()
 	s.registerScreen()
+	s.registerSpeech()
+	s.registerLatency()
+	s.registerReceipt()
 	s.registerSamples()
 	s.registerReference()
 	s.registerTokens()

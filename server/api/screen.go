@@ -22,7 +22,11 @@ type Screen struct {
 	// Blind are the conditions of the station's cameras that cannot be believed:
 	// it tells nobody meanwhile.
 	Blind []condition.Kind `json:"blind" doc:"Why nobody is told now; empty: all cameras are well"`
-	Now   time.Time        `json:"now" doc:"The server's clock, for the countdown"`
+	// Language and Volume are the station's settings.
+	Language string      `json:"language" enum:"zh-CN,en" doc:"What the screen begins with, and speaks"`
+	Volume   int         `json:"volume" minimum:"0" maximum:"100" doc:"Of its voice, in percent"`
+	Voice    ScreenVoice `json:"voice"`
+	Now      time.Time   `json:"now" doc:"The server's clock, for the countdown"`
 }
 
 // ScreenBin is one bin of the station.
@@ -39,18 +43,10 @@ type ScreenPrompt struct {
 	Category  string `json:"category" doc:"Where it belongs"`
 	ItemClass string `json:"item_class"`
 	// GoesTo are the station's bins that take it.
-	GoesTo   []string          `json:"goes_to" doc:"Bins of the station that take it"`
-	ImageURL string            `json:"image_url,omitempty"`
-	Prompt   inspection.Prompt `json:"prompt"`
-	TimeLine TimeLine          `json:"time_line"`
-}
-
-// TimeLine is when what happened on the way to a prompt.
-type TimeLine struct {
-	CapturedAt time.Time `json:"captured_at" doc:"The item was first seen"`
-	ReceivedAt time.Time `json:"received_at" doc:"The detector was certain, or the push had arrived"`
-	DecidedAt  time.Time `json:"decided_at"`
-	OpenedAt   time.Time `json:"opened_at"`
+	GoesTo   []string            `json:"goes_to" doc:"Bins of the station that take it"`
+	ImageURL string              `json:"image_url,omitempty"`
+	Prompt   inspection.Prompt   `json:"prompt"`
+	TimeLine inspection.TimeLine `json:"time_line"`
 }
 
 // Thanks is what a resident who sorted rightly is told.
@@ -139,14 +135,15 @@ func (s *Server) shown(ctx context.Context, in *struct {
 	if i.StationID != in.ID || i.Prompt == nil {
 		return nil, kindNotFound.problem("Nobody was told of this deposit at this station")
 	}
-	now := s.cfg.Now()
-	for step, took := range map[string]time.Duration{
-		"decide": i.DecidedAt.Sub(i.ReceivedAt), "publish": i.Prompt.OpenedAt.Sub(i.DecidedAt),
-		"show": now.Sub(i.Prompt.OpenedAt), "whole": now.Sub(i.ReceivedAt),
-	} {
-		s.metrics.prompt.WithLabelValues(step).Observe(took.Seconds())
+	i, err = s.Store.ShowPrompt(ctx, i.ID, s.cfg.Now().UTC().Truncate(time.Microsecond))
+	if isConflict(err) { // the station has another screen, or this one was reloaded
+		return nil, nil //nolint:nilnil // huma's word for an empty answer
 	}
-	return nil, nil //nolint:nilnil // huma's word for an empty answer
+	if err != nil {
+		return nil, err
+	}
+	s.metrics.shown(i)
+	return nil, nil //nolint:nilnil // as above
 }
 
 func (s *Server) screen(ctx context.Context, id string) (Screen, error) {
@@ -154,7 +151,8 @@ func (s *Server) screen(ctx context.Context, id string) (Screen, error) {
 	if err != nil {
 		return Screen{}, err
 	}
-	out := Screen{StationID: st.ID, Name: st.Name, Prompts: []ScreenPrompt{}, Now: s.cfg.Now().UTC()}
+	own := st.Prompts.Over(s.cfg.Prompts)
+	out := Screen{StationID: st.ID, Name: st.Name, Prompts: []ScreenPrompt{}, Language: own.Language, Volume: *own.Volume, Voice: s.screenVoice(own), Now: s.cfg.Now().UTC()}
 	if out.Bins, err = s.screenBins(ctx, id); err != nil {
 		return out, err
 	}
@@ -198,7 +196,7 @@ func (s *Server) blind(ctx context.Context, stationID string) ([]condition.Kind,
 func (s *Server) screenPrompt(i *inspection.Inspection, bins []ScreenBin) ScreenPrompt {
 	p := ScreenPrompt{
 		ID: i.ID, BinID: i.BinID, Category: i.Category, ItemClass: i.ItemClass, GoesTo: []string{}, Prompt: *i.Prompt,
-		TimeLine: TimeLine{CapturedAt: i.CapturedAt, ReceivedAt: i.ReceivedAt, DecidedAt: i.DecidedAt, OpenedAt: i.Prompt.OpenedAt},
+		TimeLine: i.TimeLine(),
 	}
 	for _, b := range bins {
 		if slices.Contains(b.Accepts, i.Category) {

@@ -125,7 +125,7 @@ func (st *screenStream) screen(ctx context.Context, always bool) error {
 		}
 		return nil // the records may be away for a moment
 	}
-	same := slices.Equal(now.Blind, st.last.Blind) && slices.EqualFunc(now.Bins, st.last.Bins, func(a, b ScreenBin) bool {
+	same := now.Language == st.last.Language && now.Volume == st.last.Volume && now.Voice == st.last.Voice && slices.Equal(now.Blind, st.last.Blind) && slices.EqualFunc(now.Bins, st.last.Bins, func(a, b ScreenBin) bool {
 		return a.ID == b.ID && a.Name == b.Name && slices.Equal(a.Accepts, b.Accepts)
 	})
 	st.last = now

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/binside/binside/models/verdict"
@@ -98,6 +99,8 @@ func TestScreenTokenIsNarrow(t *testing.T) {
 	for _, path := range []string{
 		"/api/v1/stations/there/screen", "/api/v1/stations/there/screen/events", "/api/v1/inspections/" + i.ID, "/api/v1/inspections",
 		"/api/v1/events", "/api/v1/stations", "/api/v1/stations/here", "/api/v1/cameras", "/api/v1/samples", "/metrics", "/api/v1/overview", "/api/v1/tokens",
+		"/api/v1/voices", "/api/v1/stations/here/latency", "/api/v1/stations/here/prompt-settings", "/api/v1/stations/there/screen/speech",
+		"/api/v1/stations/there/screen/speech/thanks",
 	} {
 		require.Contains(t, []int{http.StatusForbidden, http.StatusNotFound}, f.get(path, screen).status, path)
 	}
@@ -105,4 +108,105 @@ func TestScreenTokenIsNarrow(t *testing.T) {
 	require.Equal(t, "not-found", answer.problem(t))
 	answer = f.send(http.MethodPost, "/api/v1/inspections/"+i.ID+"/correction", f.read, map[string]string{"outcome": "corrected"})
 	require.Equal(t, http.StatusForbidden, answer.status)
+}
+
+// A station's own settings: what is wrong is refused and changes nothing, what
+// is right is in force at once, on the screen, too.
+func TestStationsPromptSettings(t *testing.T) {
+	f := start(t, options{prompts: correction.Config{Window: time.Minute}, cfg: api.Config{Prompts: station.Prompts{WindowSeconds: station.Seconds(20 * time.Second)}}})
+	screen := f.token(auth.ForScreen("here"))
+	ch := f.streamOf(screen, "/api/v1/stations/here/screen/events", "")
+	first := until[api.Screen](t, ch, "screen")
+	require.Equal(t, "zh-CN", first.Language)
+	require.Equal(t, 100, first.Volume)
+	change := func(token string, prompts any) reply {
+		return f.send(http.MethodPatch, "/api/v1/stations/here", token, map[string]any{"prompts": prompts})
+	}
+	for _, bad := range []map[string]any{
+		{"window_seconds": 4}, {"window_seconds": 301}, {"budget": -1}, {"budget_span_seconds": 59}, {"volume": 101}, {"language": "fr"},
+		{"quiet_hours": "25:00-06:00"}, {"quiet_hours": "late"}, {"voice": "../etc"}, {"windows": 5}, {"window_seconds": "20"},
+	} {
+		require.Equal(t, "validation", change(f.admin, bad).problem(t), "%v", bad)
+	}
+	require.Equal(t, http.StatusForbidden, change(f.read, map[string]any{}).status)
+	settings := func() (got api.PromptSettings) {
+		f.get("/api/v1/stations/here/prompt-settings", f.read).into(t, &got)
+		return got
+	}
+	require.Equal(t, station.Prompts{}, settings().Own)
+	require.Equal(t, 20, *settings().InForce.WindowSeconds)
+
+	answer := change(f.admin, map[string]any{"window_seconds": 45, "language": "en", "volume": 30, "quiet_hours": ""})
+	require.Equal(t, http.StatusOK, answer.status, "%s", answer.body)
+	got := until[api.Screen](t, ch, "screen")
+	require.Equal(t, "en", got.Language)
+	require.Equal(t, 30, got.Volume)
+	require.Equal(t, 45, *settings().InForce.WindowSeconds)
+	require.Equal(t, 20, *settings().Service.WindowSeconds)
+	f.stored("here", verdict.Tell, time.Now())
+	p := until[api.ScreenPrompt](t, ch, "prompt")
+	require.InDelta(t, 45, p.Prompt.Until.Sub(p.Prompt.OpenedAt).Seconds(), 0.1)
+
+	name := f.send(http.MethodPatch, "/api/v1/stations/here", f.admin, map[string]any{"name": "here"})
+	require.Equal(t, http.StatusOK, name.status)
+	require.Equal(t, 45, *settings().Own.WindowSeconds, "what is not named stays")
+	require.Equal(t, http.StatusOK, change(f.admin, map[string]any{}).status)
+	require.Equal(t, station.Prompts{}, settings().Own, "and follows the service's again")
+}
+
+// told stores a misdeposit whose steps are known and waits for its prompt.
+func (f *fixture) told(t *testing.T, ch <-chan event, steps *inspection.Steps) api.ScreenPrompt {
+	t.Helper()
+	i := record(uuid.Must(uuid.NewV7()).String(), "here", "bin-here", verdict.Tell, time.Now().UTC().Truncate(time.Microsecond))
+	i.Steps = steps
+	_, err := f.store.SaveInspection(t.Context(), i)
+	require.NoError(t, err)
+	f.hub.Publish(i)
+	return until[api.ScreenPrompt](t, ch, "prompt")
+}
+
+func (f *fixture) report(t *testing.T, screen, id string) {
+	t.Helper()
+	require.Equal(t, http.StatusNoContent, f.send(http.MethodPost, "/api/v1/stations/here/screen/shown", screen, map[string]string{"inspection_id": id}).status)
+}
+
+// The way from the last frame that shows the item to the screen, step by step.
+func TestLatency(t *testing.T) {
+	f := start(t, options{prompts: correction.Config{Window: time.Minute}})
+	screen := f.token(auth.ForScreen("here"))
+	ch := f.streamOf(screen, "/api/v1/stations/here/screen/events", "")
+	until[api.Screen](t, ch, "screen")
+	begin := time.Now().UTC().Truncate(time.Microsecond)
+	certain := begin.Add(-700 * time.Millisecond)
+	p := f.told(t, ch, &inspection.Steps{CertainAt: certain, TakenAt: begin.Add(30 * time.Millisecond), InferredAt: begin.Add(50 * time.Millisecond)})
+	require.Equal(t, certain, *p.TimeLine.CertainAt)
+	require.Nil(t, p.TimeLine.ShownAt)
+	latency := func() (got api.Latency) {
+		f.get("/api/v1/stations/here/latency", f.read).into(t, &got)
+		return got
+	}
+	require.Zero(t, latency().N, "no screen has shown it")
+	f.report(t, screen, p.ID)
+	f.report(t, screen, p.ID) // another screen's
+	f.report(t, screen, f.told(t, ch, nil).ID)
+
+	got := latency()
+	require.Equal(t, 2, got.N)
+	steps := map[string]api.StepLatency{}
+	for _, s := range got.Steps {
+		steps[s.Step] = s
+	}
+	require.Len(t, steps, len(inspection.StepNames))
+	require.Equal(t, 1, steps["detect"].N)
+	require.InDelta(t, 700, steps["detect"].P50, 200)
+	require.InDelta(t, 20, steps["infer"].P99, 0.01)
+	require.Equal(t, 2, steps["whole"].N)
+	require.Greater(t, steps["whole"].P99, 700.)
+	require.Less(t, steps["whole"].P50, steps["whole"].P99)
+	figures := string(f.get("/metrics", f.admin).body)
+	require.Contains(t, figures, `binside_prompt_seconds_count{step="whole"} 2`)
+	require.Contains(t, figures, `binside_station_prompt_seconds{station="here",step="whole",quantile="0.99"} 0.7`)
+	require.Contains(t, figures, `binside_station_prompt_seconds_count{station="here",step="detect"} 1`)
+	require.Equal(t, http.StatusNotFound, f.get("/api/v1/stations/there/latency", f.token(auth.ForStation("here"))).status)
+	require.Equal(t, http.StatusForbidden, f.get("/api/v1/stations/here/latency", screen).status)
 }

@@ -24,10 +24,12 @@ type Server struct {
 	app     *fiber.App
 	api     huma.API
 	limiter *auth.Limiter
-	signer  *auth.Signer
-	metrics *metrics
-	routes  routes
-	page    page
+	// receipts limits how often an address may ask with a receipt's code.
+	receipts *auth.Limiter
+	signer   *auth.Signer
+	metrics  *metrics
+	routes   routes
+	page     page
 
 	// withDeadline makes the context of one request's work; it ends at the
 	// latest when Shutdown gives up.
@@ -51,6 +53,10 @@ func New(deps Deps, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	receipts, err := auth.NewLimiter(cfg.Now)
+	if err != nil {
+		return nil, err
+	}
 	signer, err := auth.NewSigner(deps.SigningKey, cfg.Now)
 	if err != nil {
 		return nil, err
@@ -58,7 +64,7 @@ func New(deps Deps, cfg Config) (*Server, error) {
 	if deps.Components == nil || deps.Changes == nil || deps.Taxonomy == nil || deps.Log == nil || deps.Auth == nil {
 		return nil, errors.New("api: Components, Changes, Taxonomy, Auth and Log are needed")
 	}
-	s := &Server{Deps: deps, cfg: cfg, limiter: limiter, signer: signer, metrics: newMetrics(deps.Registerer)}
+	s := &Server{Deps: deps, cfg: cfg, limiter: limiter, receipts: receipts, signer: signer, metrics: newMetrics(deps.Registerer)}
 	if s.page, err = openPage(deps.Page); err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@ type NewStation struct {
 	Name       string `json:"name" minLength:"1" maxLength:"200"`
 	RegionPath string `json:"region_path,omitempty" maxLength:"500" pattern:"^(/[^/]+)+$" example:"/xihu/beishan/baoshi/3" doc:"Place in the tree of responsibility, from the district down"`
 	TimeZone   string `json:"time_zone,omitempty" maxLength:"64" default:"Asia/Shanghai" doc:"IANA name"`
+	// Prompts are the station's own settings.
+	Prompts *station.Prompts `json:"prompts,omitempty" doc:"Its own settings of what residents are told; what is absent follows the service's"`
 }
 
 // StationChange is the body of PATCH /stations/{id}: what is absent stays.
@@ -24,6 +26,8 @@ type StationChange struct {
 	Name       *string `json:"name,omitempty" minLength:"1" maxLength:"200"`
 	RegionPath *string `json:"region_path,omitempty" maxLength:"500" pattern:"^(/[^/]+)*$"`
 	TimeZone   *string `json:"time_zone,omitempty" minLength:"1" maxLength:"64"`
+	// Prompts replaces the station's own settings.
+	Prompts *station.Prompts `json:"prompts,omitempty" doc:"Replaces the station's own settings, all of them: what is absent in it follows the service's. In force from the next misdeposit on"`
 }
 
 type stationOut struct{ Body station.Station }
@@ -51,8 +55,12 @@ func (s *Server) registerStations() {
 		if err := checkZone(in.Body.TimeZone); err != nil {
 			return nil, err
 		}
+		if err := s.checkPrompts(in.Body.Prompts); err != nil {
+			return nil, err
+		}
 		st := station.Station{
 			ID: in.Body.ID, Name: strings.TrimSpace(in.Body.Name), RegionPath: in.Body.RegionPath, TimeZone: in.Body.TimeZone,
+			Prompts: in.Body.Prompts,
 		}
 		if err := s.Store.CreateStation(ctx, &st); err != nil {
 			return nil, err
@@ -75,21 +83,30 @@ func (s *Server) registerStations() {
 		IDPath
 		Body StationChange
 	}) (*stationOut, error) {
-		st, err := s.station(ctx, in.ID, auth.Manage)
-		if err != nil {
-			return nil, err
-		}
-		set(&st.Name, in.Body.Name)
-		set(&st.RegionPath, in.Body.RegionPath)
-		set(&st.TimeZone, in.Body.TimeZone)
-		if err := checkZone(st.TimeZone); err != nil {
-			return nil, err
-		}
-		if err := s.Store.UpdateStation(ctx, &st); err != nil {
-			return nil, err
-		}
-		return &stationOut{st}, nil
+		st, err := s.changeStation(ctx, in.ID, in.Body)
+		return &stationOut{st}, err
 	})
+}
+
+func (s *Server) changeStation(ctx context.Context, id string, change StationChange) (station.Station, error) {
+	st, err := s.station(ctx, id, auth.Manage)
+	if err != nil {
+		return st, err
+	}
+	set(&st.Name, change.Name)
+	set(&st.RegionPath, change.RegionPath)
+	set(&st.TimeZone, change.TimeZone)
+	if err := checkZone(st.TimeZone); err != nil {
+		return st, err
+	}
+	if change.Prompts != nil {
+		if err := s.checkPrompts(change.Prompts); err != nil {
+			return st, err
+		}
+		st.Prompts = change.Prompts
+	}
+	err = s.Store.UpdateStation(ctx, &st)
+	return st, err
 }
 
 // listStations lists what the caller may see: everything, or the few stations

@@ -38,6 +38,7 @@ type Config struct {
 	TaxonomyColours string       `koanf:"taxonomy_colours"`
 	Verdict         VerdictRules `koanf:"verdict"`
 	Prompts         Prompts      `koanf:"prompts"`
+	Screen          Screen       `koanf:"screen"`
 	Evidence        Evidence     `koanf:"evidence"`
 	Privacy         Privacy      `koanf:"privacy"`
 	Demo            Demo         `koanf:"demo"`
@@ -165,6 +166,30 @@ func (p Prompts) validate(v *checks) {
 	v.that(err == nil, "prompts.quiet_hours", p.QuietHours, "hours such as 22:30-06:30, several joined by commas")
 }
 
+// Station is the same as a station's own settings hold it, with the screen's.
+func (p Prompts) Station(s Screen) station.Prompts {
+	budget, volume, quiet := p.Budget, s.Volume, p.QuietHours
+	return station.Prompts{
+		WindowSeconds: station.Seconds(p.Window), Budget: &budget, BudgetSpanSeconds: station.Seconds(p.BudgetSpan), QuietHours: &quiet,
+		Language: s.Language, Volume: &volume,
+	}
+}
+
+// Screen says how the screens at the bins speak, where a station has no
+// settings of its own.
+type Screen struct {
+	// Language is zh-CN or en, Volume in percent.
+	Language string `koanf:"language"`
+	Volume   int    `koanf:"volume"`
+	// Voices is the folder of voice packs; empty is voices in DataDir.
+	Voices string `koanf:"voices"`
+}
+
+func (s Screen) validate(v *checks) {
+	v.oneOf("screen.language", s.Language, station.Languages...)
+	v.that(s.Volume >= 0 && s.Volume <= 100, "screen.volume", s.Volume, "from 0 (silent) to 100")
+}
+
 // Evidence says what is kept and for how long.
 type Evidence struct {
 	// PassShare is the share of passes whose evidence is kept, marked as a
@@ -245,6 +270,7 @@ func Default() Config {
 		Taxonomy: taxonomy.Default().ID,
 		Verdict:  VerdictRules(th),
 		Prompts:  Prompts{Window: 20 * time.Second, Stale: 5 * time.Second, Budget: 40, BudgetSpan: 10 * time.Minute},
+		Screen:   Screen{Language: station.Chinese, Volume: 100},
 		Evidence: Evidence{
 			PassShare: 0.02,
 			Retention: Retention{Pass: 7 * day, Tell: 180 * day, Check: 90 * day, Unreadable: 30 * day},
@@ -260,6 +286,14 @@ func (c Config) StoreURL() string {
 		return c.Store.URL
 	}
 	return "sqlite:" + filepath.Join(c.DataDir, "binside.db")
+}
+
+// VoicesDir is where voice packs lie, the default filled in.
+func (c Config) VoicesDir() string {
+	if c.Screen.Voices != "" {
+		return c.Screen.Voices
+	}
+	return filepath.Join(c.DataDir, "voices")
 }
 
 // ObjectsURL is where evidence lies, the default filled in.

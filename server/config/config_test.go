@@ -44,6 +44,8 @@ func TestErrorsNameFieldValueAndWhatIsAllowed(t *testing.T) {
 		`http.tls_cert is "/does/not/exist.pem"`,
 		`http.tls_key is ""; allowed: a PEM file, set together with http.tls_cert`,
 		`evidence.pass_share is "2"; allowed: a number from 0 to 1`,
+		`screen.language is "fr"; allowed: zh-CN, en`,
+		`screen.volume is "101"`,
 		`model.max_batch is "9"; allowed: from 1 to 8`,
 		`store.url is`,
 		`taxonomy is "urban-five"; allowed: a file's path, or one of urban-four, rural-two-step, san-francisco-three`,

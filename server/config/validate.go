@@ -35,6 +35,7 @@ func (c Config) Validate() error {
 		v.that(false, "verdict", c.Verdict, err.Error())
 	}
 	c.Prompts.validate(&v)
+	c.Screen.validate(&v)
 	c.Evidence.validate(&v)
 	v.file("privacy.faces", c.Privacy.Faces)
 	v.between("demo.wrong_share", c.Demo.WrongShare, 0, 1)

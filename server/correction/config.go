@@ -8,8 +8,9 @@ import (
 
 // Config says when the bin side is told; zero values take the defaults.
 type Config struct {
-	// Window is how long a resident has to put it right (20 s).
-	Window time.Duration
+	// Window is how long a resident has to put it right (20 s), Grace how long
+	// at least from when the item was seen to leave the wrong bin (10 s).
+	Window, Grace time.Duration
 	// Stale is how long ago a deposit may have been received to be told (5 s).
 	Stale time.Duration
 	// Budget is how many prompts a station may show in BudgetSpan (40 in 10
@@ -28,10 +29,35 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	def(&c.Window, 20*time.Second)
+	def(&c.Grace, 10*time.Second)
 	def(&c.Stale, 5*time.Second)
 	def(&c.BudgetSpan, 10*time.Minute)
 	if c.Budget == 0 {
 		c.Budget = 40
 	}
 	return c
+}
+
+// at returns the configuration of one station: its own settings over c.
+func (c Config) at(p *station.Prompts) (Config, error) {
+	if p == nil {
+		return c, nil
+	}
+	seconds := func(d *time.Duration, own *int) {
+		if own != nil {
+			*d = time.Duration(*own) * time.Second
+		}
+	}
+	seconds(&c.Window, p.WindowSeconds)
+	seconds(&c.BudgetSpan, p.BudgetSpanSeconds)
+	if p.Budget != nil {
+		if c.Budget = *p.Budget; c.Budget == 0 {
+			c.Budget = -1
+		}
+	}
+	var err error
+	if p.QuietHours != nil {
+		c.Quiet, err = station.ParseHours(*p.QuietHours)
+	}
+	return c, err
 }

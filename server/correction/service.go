@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/binside/binside/models/verdict"
@@ -25,6 +26,7 @@ type Store interface {
 	EndPrompt(ctx context.Context, id string, state inspection.PromptState, means, receipt string, at time.Time) (*inspection.Inspection, error)
 	OpenPrompts(ctx context.Context, stationID string) ([]*inspection.Inspection, error)
 	CountPrompts(ctx context.Context, stationID string, since time.Time) (int64, error)
+	RemovePrompt(ctx context.Context, id string, at, until time.Time) (*inspection.Inspection, error)
 }
 
 // Hub tells of stored inspections; see notify.Hub.
@@ -56,6 +58,11 @@ type Service struct {
 	done   sync.WaitGroup
 	sub    *notify.Subscription
 
+	removals chan inspection.Removal
+	// denied are deposits that were none, before it is known whether they are
+	// told.
+	denied *lru.Cache[string, struct{}]
+
 	mu   sync.Mutex
 	open map[string]*inspection.Inspection // by id
 	// resting: the records do not answer; windows are not ended before then.
@@ -63,19 +70,27 @@ type Service struct {
 
 	opened *prometheus.CounterVec // by what became of it
 	ended  *prometheus.CounterVec // by state
+	taken  *prometheus.CounterVec // removals, by what became of them
 }
 
 // New makes a service that does nothing until Start.
 func New(cfg Config, deps Deps) *Service {
+	denied, err := lru.New[string, struct{}](maxDenied)
+	if err != nil {
+		panic(err) // only for a size below 1, and this one is a constant
+	}
 	s := &Service{
 		cfg: cfg.withDefaults(), deps: deps, open: make(map[string]*inspection.Inspection),
+		removals: make(chan inspection.Removal, maxRemovals), denied: denied,
 		opened: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "binside_prompts_total", Help: "Misdeposits, by whether the bin side was told: shown, or why not."}, []string{"outcome"}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "binside_prompts_ended_total", Help: "Prompts that have ended, by how."}, []string{"state"}),
+		taken: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "binside_prompt_removals_total", Help: "Things taken out of bins, by what they meant: noted at a prompt, none open, dropped, error."}, []string{"outcome"}),
 	}
 	if deps.Registerer != nil {
-		deps.Registerer.MustRegister(s.opened, s.ended)
+		deps.Registerer.MustRegister(s.opened, s.ended, s.taken)
 	}
 	return s
 }
@@ -126,6 +141,8 @@ func (s *Service) run(ctx context.Context) {
 				continue
 			}
 			s.take(ctx, e.Inspection)
+		case r := <-s.removals:
+			s.remove(ctx, r)
 		case <-ticker.C:
 			s.expire(ctx)
 		}
@@ -137,9 +154,12 @@ func (s *Service) take(ctx context.Context, i *inspection.Inspection) {
 	switch {
 	case i.Prompt != nil: // another server's doing
 		s.remember(i)
+		if s.denied.Contains(i.ID) {
+			s.withdraw(ctx, i.ID)
+		}
 	case i.Verdict == verdict.Tell:
 		s.tell(ctx, i)
-	case i.Verdict == verdict.Pass:
+	case i.Verdict == verdict.Pass, i.Verdict == verdict.Check:
 		s.match(ctx, i)
 	}
 }
@@ -159,8 +179,9 @@ func (s *Service) tell(ctx context.Context, i *inspection.Inspection) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	p := inspection.Prompt{State: inspection.PromptOpen, OpenedAt: now, Until: now.Add(s.cfg.Window)}
-	why, err := s.withhold(ctx, i, now)
+	p := inspection.Prompt{State: inspection.PromptOpen, OpenedAt: now, Steps: i.Steps}
+	cfg, why, err := s.withhold(ctx, i, now)
+	p.Until = now.Add(cfg.Window)
 	if why != "" {
 		p.State, p.Means, p.Until, p.EndedAt = inspection.PromptWithheld, why, now, &now
 	}
@@ -187,56 +208,41 @@ func (s *Service) tell(ctx context.Context, i *inspection.Inspection) {
 	s.deps.Changed(&told)
 }
 
-// withhold is the reason for which nothing is said.
-func (s *Service) withhold(ctx context.Context, i *inspection.Inspection, now time.Time) (string, error) {
-	if now.Sub(i.ReceivedAt) > s.cfg.Stale {
-		return inspection.MeansStale, nil
+// withhold returns the station's configuration, and the reason for which
+// nothing is said there.
+func (s *Service) withhold(ctx context.Context, i *inspection.Inspection, now time.Time) (cfg Config, why string, err error) {
+	switch {
+	case s.denied.Contains(i.ID):
+		return s.cfg, inspection.MeansDenied, nil
+	case now.Sub(i.ReceivedAt) > s.cfg.Stale:
+		return s.cfg, inspection.MeansStale, nil
 	}
-	if len(s.cfg.Quiet) > 0 {
-		st, err := s.deps.Store.GetStation(ctx, i.StationID)
-		if err != nil {
-			return "", err
-		}
+	st, err := s.deps.Store.GetStation(ctx, i.StationID)
+	if err != nil {
+		return s.cfg, "", err
+	}
+	if cfg, err = s.cfg.at(st.Prompts); err != nil {
+		return cfg, "", err
+	}
+	if len(cfg.Quiet) > 0 {
 		zone, err := time.LoadLocation(st.TimeZone)
 		if err != nil {
-			return "", err
+			return cfg, "", err
 		}
-		for _, h := range s.cfg.Quiet {
+		for _, h := range cfg.Quiet {
 			if h.Holds(now.In(zone)) {
-				return inspection.MeansQuiet, nil
+				return cfg, inspection.MeansQuiet, nil
 			}
 		}
 	}
-	if s.cfg.Budget < 0 {
-		return "", nil
+	if cfg.Budget < 0 {
+		return cfg, "", nil
 	}
-	n, err := s.deps.Store.CountPrompts(ctx, i.StationID, now.Add(-s.cfg.BudgetSpan))
-	if err == nil && n >= int64(s.cfg.Budget) {
-		return inspection.MeansBudget, nil
+	n, err := s.deps.Store.CountPrompts(ctx, i.StationID, now.Add(-cfg.BudgetSpan))
+	if err == nil && n >= int64(cfg.Budget) {
+		return cfg, inspection.MeansBudget, nil
 	}
-	return "", err
-}
-
-// match ends the oldest prompt of the station whose item this one may be: of
-// the same category, thrown later, into a bin that takes it.
-func (s *Service) match(ctx context.Context, i *inspection.Inspection) {
-	var found *inspection.Inspection
-	s.mu.Lock()
-	for _, p := range s.open {
-		if p.StationID != i.StationID || p.BinID == i.BinID || p.Category != i.Category || !i.CapturedAt.After(p.CapturedAt) {
-			continue
-		}
-		if found == nil || p.CapturedAt.Before(found.CapturedAt) {
-			found = p
-		}
-	}
-	s.mu.Unlock()
-	if found == nil {
-		return
-	}
-	if _, err := s.end(ctx, found.ID, inspection.PromptCorrected, inspection.MeansItem, ""); err != nil && !errors.Is(err, store.ErrConflict) {
-		s.deps.Logger.Error("a correction was not stored", "deposit", found.ID, "error", err)
-	}
+	return cfg, "", err
 }
 
 // expire ends the prompts whose window has passed.

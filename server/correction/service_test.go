@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -59,9 +60,14 @@ func (b *bench) start(cfg correction.Config) {
 // red bin.
 func (b *bench) deposit(bin string, v verdict.Verdict, ago time.Duration) *inspection.Inspection {
 	b.Helper()
+	return b.depositAs(uuid.Must(uuid.NewV7()).String(), bin, v, ago)
+}
+
+func (b *bench) depositAs(id, bin string, v verdict.Verdict, ago time.Duration) *inspection.Inspection {
+	b.Helper()
 	at := time.Now().Add(-ago).UTC().Truncate(time.Microsecond)
 	i := &inspection.Inspection{
-		ID: uuid.Must(uuid.NewV7()).String(), StationID: "here", BinID: bin, Source: inspection.FromStream, CapturedAt: at, ReceivedAt: at, DecidedAt: at,
+		ID: id, StationID: "here", BinID: bin, Source: inspection.FromStream, CapturedAt: at, ReceivedAt: at, DecidedAt: at,
 		Verdict: v, Category: "red", ItemClass: "battery", Accepts: []string{bin},
 	}
 	_, err := b.store.SaveInspection(context.Background(), i)
@@ -166,4 +172,123 @@ func TestOpenPromptsOutliveARestart(t *testing.T) {
 	b.service.Close()
 	b.start(correction.Config{Window: time.Second})
 	b.becomes(i, inspection.PromptUncorrected, "")
+}
+
+// taken reports that something was taken out of a bin.
+func (b *bench) taken(bin, denies string) {
+	b.service.Removed(inspection.Removal{StationID: "here", BinID: bin, Since: time.Now(), Denies: denies})
+}
+
+// noted is the next change, which must be a removal's.
+func (b *bench) noted(i *inspection.Inspection) *inspection.Prompt {
+	b.Helper()
+	got := b.next()
+	require.Equal(b, i.ID, got.ID)
+	require.Equal(b, inspection.PromptOpen, got.Prompt.State)
+	require.NotNil(b, got.Prompt.RemovedAt)
+	return got.Prompt
+}
+
+func TestItemLeavesTheWrongBinAndAppearsAtTheRightOne(t *testing.T) {
+	b := setUp(t, correction.Config{Window: time.Minute})
+	i := b.deposit("blue", verdict.Tell, time.Second)
+	b.becomes(i, inspection.PromptOpen, "")
+	b.taken("green", "") // another bin's
+	b.taken("blue", "")
+	b.noted(i)
+	b.taken("blue", "") // something else: it is noted once
+	b.deposit("blue", verdict.Check, 0)
+	b.deposit("red", verdict.Check, 0) // not sure, but that it left the wrong bin speaks for it
+	b.becomes(i, inspection.PromptCorrected, inspection.MeansItem)
+	require.Empty(t, b.changed)
+}
+
+func TestUnsureItemAloneCorrectsNothing(t *testing.T) {
+	b := setUp(t, correction.Config{Window: time.Minute})
+	i := b.deposit("blue", verdict.Tell, time.Second)
+	b.becomes(i, inspection.PromptOpen, "")
+	b.deposit("red", verdict.Check, 0)
+	b.deposit("red", verdict.Pass, 0)
+	b.becomes(i, inspection.PromptCorrected, inspection.MeansItem)
+}
+
+// The item that was taken out is the one that appears, and of several in one
+// bin the last one is taken.
+func TestTakenOneGoesBeforeOthers(t *testing.T) {
+	b := setUp(t, correction.Config{Window: time.Minute})
+	first, second, third := b.deposit("green", verdict.Tell, 3*time.Second), b.deposit("blue", verdict.Tell, 2*time.Second), b.deposit("blue", verdict.Tell, time.Second)
+	for _, i := range []*inspection.Inspection{first, second, third} {
+		b.becomes(i, inspection.PromptOpen, "")
+	}
+	b.taken("blue", "")
+	b.noted(third)
+	b.deposit("red", verdict.Pass, 0)
+	b.becomes(third, inspection.PromptCorrected, inspection.MeansItem)
+	b.deposit("red", verdict.Pass, 0)
+	b.becomes(first, inspection.PromptCorrected, inspection.MeansItem)
+}
+
+func TestRemovalAloneExtendsTheWindowOnce(t *testing.T) {
+	b := setUp(t, correction.Config{Window: time.Second, Grace: 1500 * time.Millisecond})
+	i := b.deposit("blue", verdict.Tell, time.Second)
+	b.becomes(i, inspection.PromptOpen, "")
+	b.taken("blue", "")
+	p := b.noted(i)
+	require.WithinDuration(t, p.RemovedAt.Add(1500*time.Millisecond), p.Until, time.Millisecond)
+	require.True(t, p.Until.After(p.OpenedAt.Add(time.Second)))
+	b.taken("blue", "")
+	got := b.next()
+	require.Equal(t, inspection.PromptUncorrected, got.Prompt.State, "nobody knows where it went")
+	require.False(t, got.Prompt.EndedAt.Before(p.Until))
+	require.NotNil(t, got.Prompt.RemovedAt)
+}
+
+// A hand that takes something out and was taken for a deposit is not accused.
+func TestDeniedDepositIsWithdrawn(t *testing.T) {
+	b := setUp(t, correction.Config{Window: time.Minute})
+	item, hand := b.deposit("blue", verdict.Tell, 2*time.Second), b.deposit("blue", verdict.Tell, time.Second)
+	b.becomes(item, inspection.PromptOpen, "")
+	b.becomes(hand, inspection.PromptOpen, "")
+	b.taken("blue", hand.ID)
+	b.becomes(hand, inspection.PromptWithdrawn, inspection.MeansDenied)
+	b.noted(item)
+
+	unborn := uuid.Must(uuid.NewV7()).String()
+	b.taken("green", unborn)
+	b.taken("green", "")
+	require.Eventually(t, func() bool { return testutil.ToFloat64(b.service.Taken("none")) == 2 }, patience, time.Millisecond)
+	b.depositAs(unborn, "green", verdict.Tell, 0)
+	b.becomes(&inspection.Inspection{ID: unborn}, inspection.PromptWithheld, inspection.MeansDenied)
+}
+
+// A station's own settings count from the next misdeposit on.
+func TestStationsOwnSettings(t *testing.T) {
+	b := setUp(t, correction.Config{Window: time.Minute, Budget: 1})
+	window := func() time.Duration {
+		p := b.next().Prompt
+		require.Equal(t, inspection.PromptOpen, p.State)
+		return p.Until.Sub(p.OpenedAt)
+	}
+	b.deposit("blue", verdict.Tell, 0)
+	require.Equal(t, time.Minute, window())
+	b.deposit("blue", verdict.Tell, 0)
+	require.Equal(t, inspection.MeansBudget, b.next().Prompt.Means)
+
+	set := func(p *station.Prompts) {
+		st, err := b.store.GetStation(t.Context(), "here")
+		require.NoError(t, err)
+		st.Prompts = p
+		require.NoError(t, b.store.UpdateStation(t.Context(), &st))
+	}
+	none, always := 0, "00:00-12:00,12:00-00:00"
+	set(&station.Prompts{WindowSeconds: station.Seconds(45 * time.Second), Budget: &none})
+	b.deposit("blue", verdict.Tell, 0)
+	require.Equal(t, 45*time.Second, window())
+	set(&station.Prompts{QuietHours: &always})
+	b.deposit("blue", verdict.Tell, 0)
+	require.Equal(t, inspection.MeansQuiet, b.next().Prompt.Means)
+	two, never := 5, ""
+	set(&station.Prompts{Budget: &two, BudgetSpanSeconds: station.Seconds(time.Hour), QuietHours: &never})
+	b.deposit("blue", verdict.Tell, 0)
+	require.Equal(t, time.Minute, window())
 }

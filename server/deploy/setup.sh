@@ -4,7 +4,8 @@
 #   setup.sh quick   OpenCV, libturbojpeg and the ONNX Runtime library alone
 #   setup.sh build   what `make build` needs: OpenCV, libturbojpeg, the ONNX
 #                    Runtime library and the browser app's packages
-#   setup.sh run     the same and the demonstration's photographs
+#   setup.sh run     the same, the demonstration's photographs and the voice of
+#                    the screens at the bins
 #   setup.sh test    the same and the real parts that the tests start:
 #                    PostgreSQL, MinIO, an RTSP server, MQTT clients, Chromium,
 #                    a photograph of a face (python-matplotlib-data),
@@ -24,7 +25,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/binside
 minio=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 
 build_packages=(g++ make pkg-config ca-certificates libopencv-dev libturbojpeg0-dev)
-run_packages=(tuxpaint-stamps-default)
+run_packages=(tuxpaint-stamps-default espeak-ng)
 rtsp_packages=(
 	python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-rtsp gstreamer1.0-plugins-base
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-libav

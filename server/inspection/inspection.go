@@ -47,6 +47,9 @@ type Deposit struct {
 	// Condition is what kept the camera from being believed when the deposit
 	// was found; empty where nothing did.
 	Condition condition.Kind `cbor:"9,keyasint,omitempty"`
+	// CertainAt is the time of the last frame that shows the item, with which
+	// the detector became certain; zero for a pushed deposit.
+	CertainAt time.Time `cbor:"10,keyasint"`
 }
 
 // MaxImages is how many images a deposit may hold.
@@ -118,6 +121,8 @@ type Inspection struct {
 	Review  *Review `json:"review,omitempty"`
 	// Prompt is what the bin side was told of it; nil where it was not.
 	Prompt *Prompt `json:"prompt,omitempty"`
+	// Steps travel with the announcement and are stored with the prompt alone.
+	Steps *Steps `json:"-" cbor:"steps,omitempty"`
 }
 
 // Flagged reports whether the deposit waits for a person or was told to the
@@ -165,6 +170,8 @@ type Filter struct {
 	// Unreviewed keeps only inspections without a review that no resident has
 	// put right.
 	Unreviewed bool
+	// Appealed keeps only inspections that a resident has objected to.
+	Appealed bool
 	// BeforeSeq pages backwards from the newest: only inspections with a
 	// smaller Seq. AfterSeq resumes a stream: only inspections with a greater
 	// Seq, oldest first.

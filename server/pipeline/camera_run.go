@@ -16,6 +16,7 @@ import (
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
+	"github.com/binside/binside/vision/condition"
 	"github.com/binside/binside/vision/deposit"
 )
 
@@ -211,12 +212,23 @@ func (r *cameraRun) look(frame camera.Frame) {
 	r.follow()
 	r.watch.look(frame)
 	for _, e := range r.observe(frame) {
-		if e.Kind == deposit.Deposited && r.queue(e) {
+		switch {
+		case e.Kind == deposit.Removed:
+			r.removed(e)
+		case r.queue(e):
 			ids = append(ids, e.ID)
 		}
 	}
 	if r.pushed != nil {
 		r.pushed.source.Report(frame.Seq, ids)
+	}
+}
+
+// removed passes on that something was taken out of a bin.
+func (r *cameraRun) removed(e deposit.Event) {
+	r.owner.deps.Metrics.removals.Inc()
+	if tell := r.owner.deps.Removed; tell != nil && r.watch.doubt() == condition.Good {
+		tell(inspection.Removal{StationID: r.cam.StationID, BinID: e.BinID, Since: e.Start.UTC(), Denies: e.Denies})
 	}
 }
 
@@ -239,7 +251,7 @@ func (r *cameraRun) queue(e deposit.Event) bool {
 func (r *cameraRun) deposit(e deposit.Event) (inspection.Deposit, []*vision.Image, error) {
 	d := inspection.Deposit{
 		ID: e.ID, StationID: r.cam.StationID, BinID: e.BinID, CameraID: r.cam.ID, Source: inspection.FromStream,
-		CapturedAt: e.Start.UTC().Truncate(time.Microsecond), ReceivedAt: now(), Condition: r.watch.doubt(),
+		CapturedAt: e.Start.UTC().Truncate(time.Microsecond), Condition: r.watch.doubt(),
 	}
 	var images []*vision.Image
 	for _, s := range e.Shots[:min(len(e.Shots), inspection.MaxImages)] {
@@ -256,7 +268,23 @@ func (r *cameraRun) deposit(e deposit.Event) (inspection.Deposit, []*vision.Imag
 	if len(d.Images) == 0 {
 		return d, nil, fmt.Errorf("pipeline: event %s has no pictures", e.ID)
 	}
+	d.ReceivedAt = now()
+	d.CertainAt = certain(e.Decided, d.ReceivedAt)
 	return d, images, nil
+}
+
+// maxDetect is how long ago a deposit's last frame may be when the detector has
+// spoken; of one that is older, or yet to come, the camera's clock is not ours.
+const maxDetect = 30 * time.Second
+
+// certain is the time of a deposit's last frame by this machine's clock: that
+// frame's own, where it can be compared, else when the detector had spoken.
+func certain(frame, received time.Time) time.Time {
+	frame = frame.UTC().Truncate(time.Microsecond)
+	if age := received.Sub(frame); age < 0 || age > maxDetect {
+		return received
+	}
+	return frame
 }
 
 // shotQuality is the JPEG quality of a camera's evidence.

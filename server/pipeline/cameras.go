@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/binside/binside/camera/push"
+	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
@@ -50,6 +51,9 @@ type CamerasDeps struct {
 	// whole view that somebody asked for, where it may take its time. Without
 	// one no picture leaves a camera.
 	Redactor, Overview Redactor
+	// Removed is told of what is taken out of bins, unless the camera cannot be
+	// believed; it must not wait. Nil: nobody is.
+	Removed func(inspection.Removal)
 	// Open makes a camera's feed; OpenFeed is the one for real cameras.
 	Open func(station.Camera, *slog.Logger) (Feed, error)
 }

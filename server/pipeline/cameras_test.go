@@ -89,10 +89,18 @@ func newFilm() *film {
 // next is the next frame, with an item or without.
 func (f *film) next(t *testing.T, item bool) pipeline.Upload {
 	t.Helper()
+	return f.draw(t, func(m *vision.Image) {
+		if item {
+			paint(m, image.Rect(60, 220, 130, 300), red, rand.New(rand.NewPCG(3, 3)))
+		}
+	})
+}
+
+// draw is the next frame with what things adds to the wall.
+func (f *film) draw(t *testing.T, things func(m *vision.Image)) pipeline.Upload {
+	t.Helper()
 	m := f.wall.Clone()
-	if item {
-		paint(m, image.Rect(60, 220, 130, 300), red, rand.New(rand.NewPCG(3, 3)))
-	}
+	things(m)
 	noise := f.noise[f.rng.IntN(5000):]
 	for i, v := range m.Pix {
 		m.Pix[i] = byte(max(0, min(255, int(v)+int(noise[i]))))
@@ -104,19 +112,25 @@ func (f *film) next(t *testing.T, item bool) pipeline.Upload {
 // show pushes frames one after the other and returns what they completed.
 func show(t *testing.T, c *pipeline.Cameras, f *film, frames int, item bool) []*inspection.Inspection {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
-	defer cancel()
 	var all []*inspection.Inspection
 	for range frames {
-		pushed, err := c.PushFrame(ctx, "cam", f.next(t, item))
-		require.NoError(t, err)
-		got, err := pushed.Await(ctx)
-		pushed.Close()
-		require.NoError(t, err)
-		require.NotNil(t, got)
-		all = append(all, got...)
+		all = append(all, pushed(t, c, f.next(t, item))...)
 	}
 	return all
+}
+
+// pushed pushes one frame and returns what it completed.
+func pushed(t *testing.T, c *pipeline.Cameras, frame pipeline.Upload) []*inspection.Inspection {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	ticket, err := c.PushFrame(ctx, "cam", frame)
+	require.NoError(t, err)
+	got, err := ticket.Await(ctx)
+	ticket.Close()
+	require.NoError(t, err)
+	require.NotNil(t, got)
+	return got
 }
 
 func TestPushedFramesBecomeOneInspection(t *testing.T) {

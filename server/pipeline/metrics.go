@@ -16,6 +16,7 @@ type Metrics struct {
 	refused  *prometheus.CounterVec // pushes, by reason
 
 	events         prometheus.Counter
+	removals       prometheus.Counter
 	detectSeconds  prometheus.Histogram
 	depositDropped *prometheus.CounterVec // a camera's deposits, by reason
 	outboxRetries  prometheus.Counter
@@ -37,6 +38,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		accepted: counterVec("binside_deposits_accepted_total", "Deposits put on the queue, by source.", "source"),
 		refused:  counterVec("binside_pushes_refused_total", "Pushed deposits and frames that were refused, by reason.", "reason"),
 		events:   counter("binside_detector_events_total", "Deposits that detectors found."),
+		removals: counter("binside_detector_removals_total", "Things that detectors saw taken out of bins."),
 		detectSeconds: histogram("binside_detector_seconds", "Time that a detector took for one frame.",
 			prometheus.ExponentialBuckets(0.0005, 2, 10)),
 		depositDropped:  counterVec("binside_deposits_dropped_total", "Cameras' deposits lost before they were queued, by reason.", "reason"),
@@ -58,7 +60,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		retentionErrors: counter("binside_retention_errors_total", "Rounds of the retention job that failed."),
 	}
 	if r != nil {
-		r.MustRegister(m.accepted, m.refused, m.events, m.detectSeconds, m.depositDropped, m.outboxRetries, m.painted, m.redactionErrors,
+		r.MustRegister(m.accepted, m.refused, m.events, m.removals, m.detectSeconds, m.depositDropped, m.outboxRetries, m.painted, m.redactionErrors,
 			m.verdicts, m.stepSeconds, m.answerSeconds, m.workerErrors,
 			m.evidenceStored, m.evidenceBytes, m.evidenceLost, m.evidenceExpired, m.retentionErrors)
 	}

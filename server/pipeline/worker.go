@@ -196,6 +196,7 @@ func (w *Worker) known(ctx context.Context, id string) (*inspection.Inspection, 
 
 // judge turns a deposit into an inspection that lacks only its evidence.
 func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*vision.Image) (*inspection.Inspection, error) {
+	steps := inspection.Steps{CertainAt: d.CertainAt, TakenAt: now()}
 	bin, err := w.bin(ctx, d.BinID)
 	if err != nil {
 		return nil, err
@@ -208,6 +209,7 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 	if err != nil {
 		return nil, err
 	}
+	steps.InferredAt = now()
 	for _, v := range views {
 		codec.Recycle(v.Image)
 	}
@@ -237,7 +239,7 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 		Score: decision.Score, TellAt: decision.TellAt, Miss: decision.Miss, PassAt: decision.PassAt, BoundLevel: decision.Level,
 		Accepts: bin.Accepts, ModelVersion: prediction.ModelVersion, TaxonomyVersion: tax.Ref(),
 		HarmVersion: tax.Harm.Version, RuleVersion: verdict.RuleVersion, Evidence: []inspection.Evidence{},
-		Reading: inspection.NewReading(prediction, len(decision.Classes), best),
+		Reading: inspection.NewReading(prediction, len(decision.Classes), best), Steps: &steps,
 	}, nil
 }
 

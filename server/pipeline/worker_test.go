@@ -43,7 +43,12 @@ func TestDepositBecomesInspection(t *testing.T) {
 	require.Equal(t, told, (<-stream.Events()).Inspection)
 	read, err := l.records.GetInspection(t.Context(), told.ID)
 	require.NoError(t, err)
-	require.Equal(t, read, told, "what is announced is what is stored")
+	steps := told.Steps
+	require.True(t, steps.CertainAt.IsZero(), "no detector has looked at a push")
+	require.True(t, !steps.TakenAt.Before(told.ReceivedAt) && !steps.InferredAt.Before(steps.TakenAt) && !told.DecidedAt.Before(steps.InferredAt), "%+v", steps)
+	recorded := *told
+	recorded.Steps = nil
+	require.Equal(t, read, &recorded, "what is announced is what is stored, but for the steps, which a prompt keeps")
 
 	require.Len(t, told.Evidence, 1)
 	e := told.Evidence[0]
@@ -353,5 +358,9 @@ func TestOtherServersHearOfIt(t *testing.T) {
 	defer cancel()
 	i, err := wait.Await(ctx)
 	require.NoError(t, err)
+	require.NotNil(t, i.Steps, "a prompt that is opened elsewhere keeps them")
+	require.True(t, i.Steps.CertainAt.IsZero())
+	require.False(t, i.Steps.InferredAt.Before(i.Steps.TakenAt))
+	i.Steps = nil
 	require.Equal(t, l.stored()[0], i)
 }

@@ -35,7 +35,7 @@ func Encode(d inspection.Deposit) ([]byte, error) {
 	if err := check(d); err != nil {
 		return nil, fmt.Errorf("queue: encode deposit: %w", err)
 	}
-	d.CapturedAt, d.ReceivedAt = d.CapturedAt.UTC(), d.ReceivedAt.UTC()
+	d.CapturedAt, d.ReceivedAt, d.CertainAt = d.CapturedAt.UTC(), d.ReceivedAt.UTC(), d.CertainAt.UTC()
 	data, err := encoder.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("queue: encode deposit %s: %w", d.ID, err)
@@ -52,7 +52,7 @@ func Decode(data []byte) (inspection.Deposit, error) {
 	if err := check(d); err != nil {
 		return d, fmt.Errorf("queue: decode deposit: %w", err)
 	}
-	d.CapturedAt, d.ReceivedAt = d.CapturedAt.UTC(), d.ReceivedAt.UTC()
+	d.CapturedAt, d.ReceivedAt, d.CertainAt = d.CapturedAt.UTC(), d.ReceivedAt.UTC(), d.CertainAt.UTC()
 	return d, nil
 }
 

@@ -54,7 +54,7 @@ func newDeposit(size int) inspection.Deposit {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 89_000, time.UTC)
 	return inspection.Deposit{
 		ID: uuid.Must(uuid.NewV7()).String(), StationID: "station", BinID: "bin", CameraID: "camera", Source: inspection.FromStream,
-		CapturedAt: at, ReceivedAt: at.Add(time.Millisecond),
+		CapturedAt: at, ReceivedAt: at.Add(time.Millisecond), CertainAt: at.Add(time.Microsecond),
 		Images: []inspection.Image{{
 			JPEG: []byte(strings.Repeat("x", size)), Width: 4, Height: 3,
 			Item: &inspection.Box{MinX: 1, MinY: 1, MaxX: 2, MaxY: 2}, Sharpness: 12.5, Exposure: 0.5,

@@ -17,7 +17,9 @@ type Station struct {
 	// the district down to the grid, e.g. "/xihu/beishan/baoshi/3".
 	RegionPath string `json:"region_path"`
 	// TimeZone is an IANA name, e.g. "Asia/Shanghai"; times are stored in UTC.
-	TimeZone  string    `json:"time_zone"`
+	TimeZone string `json:"time_zone"`
+	// Prompts are the station's own settings; nil follows the service's.
+	Prompts   *Prompts  `json:"prompts,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }

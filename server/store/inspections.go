@@ -135,12 +135,18 @@ func saveEvidence(ctx context.Context, tx *txn, i *inspection.Inspection) error 
 const selectInspections = `SELECT i.seq, i.id, i.station_id, i.bin_id, i.camera_id, i.source, i.captured_at, i.received_at, i.decided_at,
  i.verdict, i.reason, i.category, i.item_class, i.confidence, i.categories, i.classes, i.accepts, i.model_version, i.taxonomy_version,
  i.rule_version, i.sampled, i.score, i.tell_at, i.miss, i.pass_at, i.bound_level, i.harm_version, i.agreement, i.strangeness, i.reading,
- r.decision, r.category, r.item_class, r.decided_by, r.decided_at, p.state, p.means, p.receipt, p.opened_at, p.until_at, p.ended_at
+ r.decision, r.category, r.item_class, r.decided_by, r.decided_at, ` + selectPrompt + `
 FROM inspections i LEFT JOIN reviews r ON r.inspection_id = i.id AND r.ordinal = i.reviews LEFT JOIN prompts p ON p.inspection_id = i.id`
 
 // undecided keeps what nobody has decided: neither a supervisor nor the
-// resident, who has put it right.
-const undecided = `i.reviews = 0 AND NOT EXISTS (SELECT 1 FROM prompts c WHERE c.inspection_id = i.id AND c.state = 'corrected')`
+// resident, who has put it right, nor the camera, which has seen that nothing
+// was thrown in. An appeal that came after the review waits for another.
+const undecided = `NOT EXISTS (SELECT 1 FROM prompts c WHERE c.inspection_id = i.id AND c.state IN ('corrected', 'withdrawn'))
+ AND (i.reviews = 0 OR EXISTS (SELECT 1 FROM prompts c JOIN reviews d ON d.inspection_id = c.inspection_id
+ WHERE c.inspection_id = i.id AND c.state = 'appealed' AND d.ordinal = i.reviews AND d.decided_at < c.ended_at))`
+
+// appealed keeps what a resident has objected to.
+const appealed = `EXISTS (SELECT 1 FROM prompts c WHERE c.inspection_id = i.id AND c.state = 'appealed')`
 
 func scanInspection(row scanner) (*inspection.Inspection, error) {
 	var (
@@ -215,6 +221,9 @@ func filterInspections(f inspection.Filter) where {
 	}
 	if f.Unreviewed {
 		w.add(undecided)
+	}
+	if f.Appealed {
+		w.add(appealed)
 	}
 	if f.BeforeSeq > 0 {
 		w.add(`i.seq < $`, f.BeforeSeq)

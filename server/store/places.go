@@ -36,20 +36,28 @@ type PlaceFilter struct {
 func (s *Store) CreateStation(ctx context.Context, st *station.Station) error {
 	s.fresh(&st.ID, &st.CreatedAt, &st.UpdatedAt)
 	return s.write(ctx, "create station", func(ctx context.Context, tx *txn) error {
-		return tx.exec(ctx, `INSERT INTO stations (id, name, region_path, time_zone, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-			st.ID, st.Name, st.RegionPath, st.TimeZone, micros(st.CreatedAt), micros(st.UpdatedAt))
+		prompts, err := promptsJSON(st)
+		if err != nil {
+			return err
+		}
+		return tx.exec(ctx, `INSERT INTO stations (id, name, region_path, time_zone, prompts, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			st.ID, st.Name, st.RegionPath, st.TimeZone, prompts, micros(st.CreatedAt), micros(st.UpdatedAt))
 	})
 }
 
-// UpdateStation replaces name, region path and time zone of the station that
-// has st's ID and whose UpdatedAt is still the one in st, and sets UpdatedAt.
+// UpdateStation replaces name, region path, time zone and prompts of the station
+// that has st's ID and whose UpdatedAt is still the one in st, and sets UpdatedAt.
 // ErrNotFound: no such station. ErrConflict: it was changed since st was read.
 func (s *Store) UpdateStation(ctx context.Context, st *station.Station) error {
 	updated := s.after(st.UpdatedAt)
 	err := s.write(ctx, "update station", func(ctx context.Context, tx *txn) error {
+		prompts, err := promptsJSON(st)
+		if err != nil {
+			return err
+		}
 		return tx.change(ctx, "stations", st.ID,
-			`UPDATE stations SET name = $1, region_path = $2, time_zone = $3, updated_at = $4 WHERE id = $5 AND updated_at = $6`,
-			st.Name, st.RegionPath, st.TimeZone, micros(updated), st.ID, micros(st.UpdatedAt))
+			`UPDATE stations SET name = $1, region_path = $2, time_zone = $3, prompts = $4, updated_at = $5 WHERE id = $6 AND updated_at = $7`,
+			st.Name, st.RegionPath, st.TimeZone, prompts, micros(updated), st.ID, micros(st.UpdatedAt))
 	})
 	if err == nil {
 		st.UpdatedAt = updated
@@ -57,11 +65,23 @@ func (s *Store) UpdateStation(ctx context.Context, st *station.Station) error {
 	return err
 }
 
-const selectStations = `SELECT id, name, region_path, time_zone, created_at, updated_at FROM stations`
+func promptsJSON(st *station.Station) (text sql.NullString, err error) {
+	if st.Prompts == nil {
+		return text, nil
+	}
+	if err := st.Prompts.Validate(); err != nil {
+		return text, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	text.Valid = true
+	text.String, err = toJSON(st.Prompts)
+	return text, err
+}
+
+const selectStations = `SELECT id, name, region_path, time_zone, prompts, created_at, updated_at FROM stations`
 
 func scanStation(row scanner) (station.Station, error) {
 	var st station.Station
-	err := row.Scan(&st.ID, &st.Name, &st.RegionPath, &st.TimeZone, at(&st.CreatedAt), at(&st.UpdatedAt))
+	err := row.Scan(&st.ID, &st.Name, &st.RegionPath, &st.TimeZone, fromJSON(&st.Prompts), at(&st.CreatedAt), at(&st.UpdatedAt))
 	return st, err
 }
 

@@ -67,3 +67,79 @@ func testPrompts(t *testing.T, st *store.Store) {
 	require.NoError(t, err)
 	require.Empty(t, items)
 }
+
+func TestAppeals(t *testing.T) { onBoth(t, testAppeals) }
+
+func testAppeals(t *testing.T, st *store.Store) {
+	ctx := ctxOf(t)
+	places(t, st)
+	early, late, withdrawn := newInspection(), newInspection(), newInspection()
+	now := late.DecidedAt
+	steps := &inspection.Steps{CertainAt: now.Add(-400 * time.Millisecond), TakenAt: now.Add(-200 * time.Millisecond), InferredAt: now.Add(-100 * time.Millisecond)}
+	for _, i := range []*inspection.Inspection{early, late, withdrawn} {
+		save(t, st, i)
+		_, err := st.OpenPrompt(ctx, i, inspection.Prompt{State: inspection.PromptOpen, OpenedAt: now, Until: now.Add(20 * time.Second), Steps: steps})
+		require.NoError(t, err)
+	}
+	removed, until := now.Add(time.Second), now.Add(27*time.Second)
+	got, err := st.RemovePrompt(ctx, late.ID, removed, until)
+	require.NoError(t, err)
+	require.Equal(t, &removed, got.Prompt.RemovedAt)
+	require.Equal(t, until, got.Prompt.Until)
+	_, err = st.RemovePrompt(ctx, late.ID, removed, until.Add(time.Hour))
+	require.ErrorIs(t, err, store.ErrConflict, "the window is extended once")
+
+	shown := now.Add(150 * time.Millisecond)
+	got, err = st.ShowPrompt(ctx, late.ID, shown)
+	require.NoError(t, err)
+	require.Equal(t, steps, got.Prompt.Steps)
+	_, err = st.ShowPrompt(ctx, late.ID, shown.Add(time.Second))
+	require.ErrorIs(t, err, store.ErrConflict, "the first screen counts")
+	lines, err := st.TimeLines(ctx, late.StationID, now)
+	require.NoError(t, err)
+	require.Equal(t, []inspection.TimeLine{got.TimeLine()}, lines)
+	require.Equal(t, 550*time.Millisecond, lines[0].Durations()[inspection.StepWhole], "from the last frame that shows it")
+	lines, err = st.TimeLines(ctx, late.StationID, now.Add(time.Minute))
+	require.NoError(t, err)
+	require.Empty(t, lines)
+
+	_, err = st.LookAtAppeal(ctx, late.ID, now)
+	require.ErrorIs(t, err, store.ErrConflict, "not appealed yet")
+	for receipt, i := range map[string]*inspection.Inspection{"7K4M-92TX": early, "7K4M-92TY": late} {
+		_, err = st.EndPrompt(ctx, i.ID, inspection.PromptAppealed, "", receipt, now.Add(10*time.Second))
+		require.NoError(t, err)
+	}
+	_, err = st.EndPrompt(ctx, withdrawn.ID, inspection.PromptWithdrawn, inspection.MeansDenied, "", now)
+	require.NoError(t, err)
+	looked := now.Add(time.Minute)
+	got, err = st.LookAtAppeal(ctx, late.ID, looked)
+	require.NoError(t, err)
+	require.Equal(t, &looked, got.Prompt.LookedAt)
+
+	got, err = st.AppealByReceipt(ctx, got.Prompt.Receipt)
+	require.NoError(t, err)
+	require.Equal(t, late.ID, got.ID)
+	for _, unknown := range []string{"", "0000-0000"} {
+		_, err = st.AppealByReceipt(ctx, unknown)
+		require.ErrorIs(t, err, store.ErrNotFound)
+	}
+
+	waiting := func() (ids []string) {
+		items, err := st.ListInspections(ctx, inspection.Filter{Unreviewed: true, Appealed: true})
+		require.NoError(t, err)
+		for _, i := range items {
+			ids = append(ids, i.ID)
+		}
+		return ids
+	}
+	review := func(i *inspection.Inspection, at time.Time) {
+		_, err := st.SaveReview(ctx, i.ID, inspection.Review{Decision: inspection.Confirmed, Category: i.Category, By: "li", At: at})
+		require.NoError(t, err)
+	}
+	require.Equal(t, []string{late.ID, early.ID}, waiting())
+	review(early, now.Add(5*time.Second)) // before the resident objected
+	review(late, now.Add(time.Hour))
+	require.Equal(t, []string{early.ID}, waiting(), "a review settles the appeals that came before it")
+	review(early, now.Add(time.Hour))
+	require.Empty(t, waiting())
+}

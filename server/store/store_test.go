@@ -153,11 +153,16 @@ func testPlaces(t *testing.T, st *store.Store) {
 	require.Equal(t, time.UTC, got.CreatedAt.Location())
 	stale := got
 	got.Name = "北二门"
+	none, quiet := 0, ""
+	got.Prompts = &station.Prompts{WindowSeconds: station.Seconds(30 * time.Second), Budget: &none, QuietHours: &quiet, Language: station.English}
 	require.NoError(t, st.UpdateStation(ctx, &got))
 	again, err := st.GetStation(ctx, "north")
 	require.NoError(t, err)
 	require.Equal(t, got, again)
 	require.ErrorIs(t, st.UpdateStation(ctx, &stale), store.ErrConflict)
+	never := again
+	never.Prompts = &station.Prompts{WindowSeconds: station.Seconds(time.Hour)}
+	require.ErrorIs(t, st.UpdateStation(ctx, &never), store.ErrInvalid)
 	require.ErrorIs(t, st.UpdateStation(ctx, &station.Station{ID: "none"}), store.ErrNotFound)
 
 	bin, err := st.GetBin(ctx, "blue")

@@ -91,7 +91,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetErr(stderr)
 	root.AddCommand(
 		newServe(), newSimulate(), newClassify(), newDetect(), newEval(), newCalibrate(),
-		newToken(), newExport(), newRejudge(), newBackup(), newRestore(), newDeletions(), newCaptureChild(), newVersion(),
+		newToken(), newVoices(), newExport(), newRejudge(), newBackup(), newRestore(), newDeletions(), newCaptureChild(), newVersion(),
 	)
 	return root
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
+	"github.com/binside/binside/server/speech"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/server/store/object"
@@ -38,6 +39,9 @@ import (
 	"github.com/binside/binside/vision/privacy"
 	"github.com/binside/binside/vision/privacy/people"
 )
+
+// pageFiles is the browser app; a test puts another build in its place.
+var pageFiles = web.Files
 
 // service is everything that `serve` runs.
 //
@@ -373,7 +377,7 @@ func (s *service) startPrompts(ctx context.Context) error {
 func (s *service) startCameras(ctx context.Context) error {
 	s.cameras = pipeline.NewCameras(pipeline.CamerasConfig{Limits: s.limits()}, pipeline.CamerasDeps{
 		Store: s.store, Queue: s.queue, Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics,
-		Registerer: s.registry, Logger: s.log, Open: pipeline.OpenFeed,
+		Registerer: s.registry, Logger: s.log, Removed: s.prompts.Removed, Open: pipeline.OpenFeed,
 		Redactor: s.redactor, Overview: s.overview,
 	})
 	s.onClose("cameras", func(ctx context.Context) error { s.cameras.Close(ctx); return nil })
@@ -397,11 +401,16 @@ func (s *service) startAPI(ctx context.Context) error {
 		return err
 	}
 	s.onClose("explanations", func(context.Context) error { explainer.Close(); return nil })
+	sentences, err := sentencesOf(s.cfg)
+	if err != nil {
+		return err
+	}
+	speaker := speech.New(sentences, filepath.Join(s.cfg.DataDir, "speech"), s.cfg.VoicesDir(), s.log)
 	deps := api.Deps{
 		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Changes: s.changes, Prompts: s.prompts, Auth: s.auth,
 		Redactor: s.redactor,
 		Taxonomy: s.taxonomy, Card: *s.pool.Card(), Policy: s.policy, Thresholds: s.cfg.Verdict.Thresholds(), BinChanged: s.worker.InvalidateBin,
-		Explainer: explainer, Components: s.components, Page: web.Files(), SigningKey: key,
+		Explainer: explainer, Speaker: speaker, Voices: speaker.Packs, Sentences: sentences.Keys, Components: s.components, Page: pageFiles(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,
 	}
 	if s.demo != nil {
@@ -410,8 +419,8 @@ func (s *service) startAPI(ctx context.Context) error {
 	//nolint:contextcheck // every request brings a context of its own
 	s.api, err = api.New(deps, api.Config{
 		Version: version, MaxBody: int(s.cfg.HTTP.MaxBody), Limits: s.limits(), ReadTimeout: s.cfg.HTTP.ReadTimeout,
-		Thresholds: s.cfg.Verdict.Thresholds(),
-		TLSCert:    s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),
+		Thresholds: s.cfg.Verdict.Thresholds(), Prompts: s.cfg.Prompts.Station(s.cfg.Screen),
+		TLSCert: s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),
 	})
 	if err != nil {
 		return err

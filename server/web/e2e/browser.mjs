@@ -8,22 +8,17 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { desktop, fits, launch, patience, phone, watch } from "./chromium.mjs";
 
 const [link, shots] = process.argv.slice(2);
-const patience = 120_000;
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+const browser = await launch();
 try {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "zh-CN" });
+  const context = await browser.newContext({ viewport: desktop, locale: "zh-CN" });
   context.setDefaultTimeout(patience);
   const page = await context.newPage();
   const broken = [];
-  page.on("pageerror", (e) => broken.push(String(e)));
-  page.on("console", (m) => m.type() === "error" && broken.push(m.text()));
+  watch(page, broken);
 
   await page.goto(link);
   await page.getByTestId("station").waitFor();
@@ -62,11 +57,11 @@ try {
   await page.waitForFunction(() => document.querySelector("[data-testid=heat]").naturalWidth > 0);
   assert.match(await page.getByTestId("heat-figures").innerText(), /\d%/);
   await page.screenshot({ path: join(shots, "explanation-desktop.png") });
-  await page.setViewportSize({ width: 390, height: 844 });
+  await page.setViewportSize(phone);
   await page.screenshot({ path: join(shots, "explanation-phone.png") });
   const over = await page.evaluate(() => document.querySelector("dialog").scrollWidth - document.querySelector("dialog").clientWidth);
   assert.ok(over <= 0, `the explanation is ${over} px wider than a phone`);
-  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.setViewportSize(desktop);
   await page.getByTestId("heat-toggle").uncheck();
   await heat.waitFor({ state: "detached" });
   await page.keyboard.press("w");
@@ -100,45 +95,12 @@ try {
   assert.match(await result.innerText(), /truncated\.jpg/);
   await page.screenshot({ path: join(shots, "samples-desktop.png") });
 
-  await page.setViewportSize({ width: 390, height: 844 });
+  await page.setViewportSize(phone);
   await page.screenshot({ path: join(shots, "samples-phone.png") });
   await page.getByRole("link", { name: "Live wall" }).click();
   await page.getByTestId("station").waitFor();
   await page.screenshot({ path: join(shots, "wall-phone.png") });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(wide <= 0, `the page is ${wide} px wider than a phone`);
-
-  // The screen at the bins, on a tablet: a misdeposit fills it, the resident
-  // objects and gets a receipt; the wall says so.
-  const tablet = await context.newPage();
-  tablet.on("pageerror", (e) => broken.push(String(e)));
-  await tablet.setViewportSize({ width: 1280, height: 800 });
-  await tablet.goto(new URL("/#/screen/demo", link).href);
-  await tablet.getByTestId("screen").waitFor();
-  await tablet.screenshot({ path: join(shots, "screen-idle.png") });
-  await tablet.getByTestId("prompt").waitFor();
-  assert.match(await tablet.getByTestId("prompt-category").innerText(), /Recyclable|Kitchen|Food|Hazardous|Other|Residual/i);
-  await tablet.screenshot({ path: join(shots, "screen-prompt-en.png") });
-  await tablet.getByRole("button", { name: "中文" }).click();
-  await tablet.getByTestId("prompt").waitFor();
-  assert.match(await tablet.getByTestId("prompt-advice").innerText(), /请投.+桶/);
-  await tablet.screenshot({ path: join(shots, "screen-prompt.png") });
-  await tablet.setViewportSize({ width: 390, height: 844 });
-  await tablet.getByTestId("prompt").waitFor();
-  await tablet.screenshot({ path: join(shots, "screen-prompt-phone.png") });
-  for (const box of [await tablet.getByTestId("corrected").boundingBox(), await tablet.getByTestId("appeal").boundingBox()]) {
-    assert.ok(box && box.y + box.height <= 844 && box.x + box.width <= 390, `a button lies outside a phone: ${JSON.stringify(box)}`);
-  }
-  await tablet.setViewportSize({ width: 1280, height: 800 });
-  await tablet.getByTestId("appeal").click();
-  await tablet.getByTestId("receipt").waitFor();
-  assert.match(await tablet.getByTestId("receipt").innerText(), /^[0-9A-Z]{4}-[0-9A-Z]{4}$/);
-  await tablet.screenshot({ path: join(shots, "screen-appealed.png") });
-  await page.locator("[data-testid=prompted].appealed").first().waitFor();
-  await tablet.getByTestId("prompt").waitFor();
-  await tablet.getByTestId("corrected").click();
-  await tablet.getByTestId("ended").waitFor();
-  await tablet.close();
+  await fits(page, "the wall");
 
   // Somebody without a session sees nothing but how to get one.
   const stranger = await browser.newPage();

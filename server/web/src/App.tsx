@@ -5,9 +5,11 @@ import { CameraPage } from "./CameraPage";
 import { CamerasPage } from "./CamerasPage";
 import { Notice } from "./Notice";
 import { SamplesPage } from "./SamplesPage";
-import { address } from "./screen";
+import { ReceiptPage, codeOf } from "./ReceiptPage";
+import { address, stationOf } from "./screen";
 import { ScreenPage } from "./ScreenPage";
 import { SignIn } from "./SignIn";
+import { StationPage } from "./StationPage";
 import { TaxonomyProvider } from "./taxonomy";
 import { useI18n } from "./i18n";
 import { WallPage } from "./WallPage";
@@ -47,8 +49,15 @@ async function open(hash: string): Promise<Access> {
 
 export function App() {
   const hash = useHash();
-  const station = useMemo(() => address(hash), [hash]);
-  return station ? <ScreenPage station={station} /> : <Desk hash={hash} />;
+  const elsewhere = useMemo(() => address(hash), [hash]);
+  useEffect(() => {
+    if (elsewhere) location.replace(elsewhere);
+  }, [elsewhere]);
+  if (elsewhere) return null;
+  const station = stationOf(location.pathname);
+  if (station !== undefined) return <ScreenPage station={station} />;
+  const code = codeOf(location.pathname, hash);
+  return code === undefined ? <Desk hash={hash} /> : <ReceiptPage key={code} asked={code} />;
 }
 
 /** Desk is the app of those who work with it. */
@@ -87,7 +96,7 @@ function Desk({ hash }: { hash: string }) {
         {access.state === "broken" && <Notice problem={access.problem} onRetry={retry} />}
         {access.state === "in" && (
           <TaxonomyProvider taxonomy={access.taxonomy}>
-            <View hash={hash} session={access.session} onSignedOut={signedOut} />
+            <Pages hash={hash} session={access.session} onSignedOut={signedOut} />
           </TaxonomyProvider>
         )}
       </main>
@@ -95,16 +104,18 @@ function Desk({ hash }: { hash: string }) {
   );
 }
 
-/** mayManage reports whether the session may set up cameras. */
+/** mayManage reports whether the session may set up stations and cameras. */
 const mayManage = (session: Session) => session.scopes.includes("admin");
 
-function View({ hash, session, onSignedOut }: { hash: string; session: Session; onSignedOut: () => void }) {
+function Pages({ hash, session, onSignedOut }: { hash: string; session: Session; onSignedOut: () => void }) {
   const { t } = useI18n();
-  const [page, id, tab] = hash.split("/").slice(1);
+  const admin = mayManage(session);
+  const [page, id, tab] = hash.split("/").slice(1).map(decodeURIComponent);
   if (page === "samples") return <SamplesPage />;
-  if (page !== "cameras") return <WallPage onSignedOut={onSignedOut} />;
-  if (!mayManage(session)) return <p className="panel narrow" data-testid="not-yours">{t("notYours")}</p>;
-  return id ? <CameraPage key={id} id={decodeURIComponent(id)} tab={tab ?? "regions"} /> : <CamerasPage />;
+  if (page === "stations" && id) return <StationPage key={id} id={id} admin={admin} />;
+  if (page !== "cameras") return <WallPage admin={admin} onSignedOut={onSignedOut} />;
+  if (!admin) return <p className="panel narrow" data-testid="not-yours">{t("notYours")}</p>;
+  return id ? <CameraPage key={id} id={id} tab={tab ?? "regions"} /> : <CamerasPage />;
 }
 
 function Header({ hash, session, onLeft }: { hash: string; session: Session | undefined; onLeft: () => void }) {

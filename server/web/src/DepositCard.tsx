@@ -34,7 +34,7 @@ export const DepositCard = memo(function DepositCard({ inspection: i, binName, z
       <span className="thumb">{picture ? <img src={picture} alt="" loading="lazy" /> : <span className="swatch" aria-hidden="true" />}</span>
       <span className="words">
         <span className="badge">{i.review ? t("reviewed") : verdict}</span>
-        {i.prompt && <span className={`prompted ${i.prompt.state}`} data-testid="prompted">{t(`prompt_${i.prompt.state}` as Word)}</span>}
+        {i.prompt && <span className={`prompted ${i.prompt.state}`} data-testid="prompted">{t(`prompt_${i.prompt.state}` as Word)}{i.prompt.removed_at ? ` · ${t("takenOut")}` : ""}</span>}
         <strong>{tax.itemClass(i.item_class)}</strong>
         <span className="to">
           <i aria-hidden="true" /> {tax.category(i.category)} {percent(i.confidence)}

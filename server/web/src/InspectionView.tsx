@@ -65,7 +65,7 @@ export function InspectionView({ inspection: i, bin, station, onClose, onChanged
             <dd>{station?.name ?? i.station_id} · {bin?.name ?? i.bin_id} ({t("accepts")} {list(i.accepts.map((a) => tax.category(a)))})</dd>
             <dt>{t("reason")}</dt>
             <dd>{reason(i.reason)} <span className="quiet">{i.reason} · {i.rule_version}</span></dd>
-            {i.prompt && <><dt>{t("promptEnded")}</dt><dd>{t(`prompt_${i.prompt.state}` as Word)}{i.prompt.means ? ` (${t(`means_${i.prompt.means}` as Word)})` : ""}{i.prompt.receipt ? ` · ${t("receipt")} ${i.prompt.receipt}` : ""}</dd></>}
+            {i.prompt && <><dt>{t("promptEnded")}</dt><dd>{t(`prompt_${i.prompt.state}` as Word)}{i.prompt.means ? ` (${t(`means_${i.prompt.means}` as Word)})` : ""}{i.prompt.removed_at ? ` · ${t("takenOut")}` : ""}{i.prompt.receipt ? ` · ${t("receipt")} ${i.prompt.receipt}` : ""}{i.prompt.looked_at ? ` · ${t("lookedAt")}` : ""}</dd></>}
             <dt>{t("capturedAt")}</dt>
             <dd>{time(i.captured_at, station?.time_zone)}</dd>
             <dt>{t("decidedIn")}</dt>

@@ -3,6 +3,7 @@ import { BoundView } from "./BoundView";
 import { DepositCard } from "./DepositCard";
 import { useI18n } from "./i18n";
 import type { Word } from "./i18n";
+import { path } from "./screen";
 import { useTaxonomy } from "./taxonomy";
 
 const verdicts: Verdict[] = ["tell", "check", "unreadable", "pass"];
@@ -20,7 +21,8 @@ export function StationCard({ overview, byBin, onOpen }: {
         <h2>{station.name}</h2>
         <span className="quiet">{station.region_path.split("/").filter(Boolean).join(" › ")}</span>
         {cameras.map((c) => <CameraState key={c.id} camera={c} />)}
-        <a href={`#/screen/${station.id}`} target="_blank" rel="noreferrer">{t("screenOf")}</a>
+        <a href={path(station.id)} target="_blank" rel="noreferrer">{t("screenOf")}</a>
+        <a href={`#/stations/${station.id}`} data-testid="station-page">{t("stationPage")}</a>
       </header>
       <NotTelling cameras={cameras} zone={station.time_zone} />
       <div className="today">

@@ -23,14 +23,15 @@ interface Loaded {
 
 /** loadWall asks for the stations and their latest deposits. */
 async function loadWall(): Promise<Loaded> {
-  const [overview, flagged] = await Promise.all([
+  const [overview, flagged, appealed] = await Promise.all([
     api.overview(),
     api.inspections({ verdicts: ["tell", "check"], unreviewed: true, limit: 60 }),
+    api.inspections({ appealed: true, unreviewed: true, limit: 60 }),
   ]);
   const bins = overview.items.flatMap((s) => s.bins);
   const latest = await Promise.all(bins.map((b) => api.inspections({ bin: b.id, limit: perBin })));
   let wall = emptyWall;
-  for (const i of [...flagged.items].reverse()) wall = insert(wall, i);
+  for (const i of [...flagged.items, ...appealed.items].reverse()) wall = insert(wall, i);
   for (const page of latest) for (const i of page.items) wall = insert(wall, i);
   // A flagged deposit that is older than its bin's latest ones was cut off the
   // bin's column above, as it should be.
@@ -74,7 +75,7 @@ function useWall(onSignedOut: () => void) {
   return { loaded, problem, connected, reload, show };
 }
 
-export function WallPage({ onSignedOut }: { onSignedOut: () => void }) {
+export function WallPage({ admin, onSignedOut }: { admin: boolean; onSignedOut: () => void }) {
   const { t } = useI18n();
   const { loaded, problem, connected, reload, show } = useWall(onSignedOut);
   const [openId, setOpenId] = useState<string>();
@@ -82,6 +83,11 @@ export function WallPage({ onSignedOut }: { onSignedOut: () => void }) {
   if (problem && !loaded) return <Notice problem={problem} onRetry={reload} />;
   if (!loaded) return <p className="quiet">{t("loading")}</p>;
   if (loaded.stations.length === 0) return <NoStations />;
+  const opened = (id: string) => {
+    setOpenId(id);
+    const i = loaded.wall.flagged.find((o) => o.id === id);
+    if (admin && i?.prompt?.state === "appealed" && !i.prompt.looked_at) void api.look(id).catch(() => undefined); // only a courtesy
+  };
   const all = [...loaded.wall.flagged, ...Object.values(loaded.wall.byBin).flat()];
   const open = all.find((i) => i.id === openId);
   const place = (i: Inspection): Place => {
@@ -94,10 +100,10 @@ export function WallPage({ onSignedOut }: { onSignedOut: () => void }) {
         <p className={connected ? "live on" : "live"} data-testid="live">{connected ? t("live") : t("reconnecting")}</p>
         <DemoPanel />
         {loaded.stations.map((s) => (
-          <StationCard key={s.station.id} overview={s} byBin={loaded.wall.byBin} onOpen={setOpenId} />
+          <StationCard key={s.station.id} overview={s} byBin={loaded.wall.byBin} onOpen={opened} />
         ))}
       </div>
-      <Flagged items={loaded.wall.flagged} openId={openId} onOpen={setOpenId} place={place} />
+      <Flagged items={loaded.wall.flagged} openId={openId} onOpen={opened} place={place} />
       {open && <InspectionView inspection={open} bin={place(open).bin} station={place(open).station} onClose={close} onChanged={show} />}
     </div>
   );

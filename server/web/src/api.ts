@@ -204,6 +204,69 @@ export interface Station {
   time_zone: string;
 }
 
+/** Prompts are a station's, or the service's; what is absent follows the
+ * service. */
+export interface Prompts {
+  window_seconds?: number;
+  budget?: number;
+  budget_span_seconds?: number;
+  quiet_hours?: string;
+  language?: "zh-CN" | "en";
+  volume?: number;
+  voice?: string;
+}
+
+export interface PromptSettings {
+  own: Prompts;
+  service: Prompts;
+  in_force: Prompts;
+}
+
+export interface VoicePack {
+  id: string;
+  name: Text;
+  language: string;
+  licence: string;
+  keys: string[];
+  missing: string[];
+  problems: string[];
+  usable: boolean;
+}
+
+export interface StepLatency {
+  step: "detect" | "queue" | "infer" | "decide" | "publish" | "show" | "whole";
+  n: number;
+  p50_ms: number;
+  p95_ms: number;
+  p99_ms: number;
+}
+
+export interface Latency {
+  since: string;
+  n: number;
+  cut: boolean;
+  steps: StepLatency[];
+}
+
+export interface ReceiptCategory {
+  id: string;
+  name: Text;
+  colour: string;
+}
+
+/** Receipt is what a resident is told of their objection. */
+export interface Receipt {
+  receipt: string;
+  state: "received" | "looking" | "decided";
+  outcome: "open" | "upheld" | "confirmed";
+  station: string;
+  told: ReceiptCategory;
+  belongs: ReceiptCategory;
+  appealed_at: string;
+  decided_at: string | null;
+  time_zone: string;
+}
+
 export interface StationOverview {
   station: Station;
   bins: Bin[];
@@ -267,6 +330,7 @@ export interface ProblemBody {
   title: string;
   status: number;
   detail?: string;
+  errors?: { message: string; location?: string }[];
 }
 
 /** Problem is an RFC 9457 answer, or a network that did not answer (status 0). */
@@ -274,12 +338,15 @@ export class Problem extends Error {
   readonly slug: string;
   readonly status: number;
   readonly detail: string;
+  /** Which of the request's fields are wrong, as "body.prompts.quiet_hours". */
+  readonly fields: string[];
 
   constructor(body: ProblemBody) {
     super(body.title);
     this.slug = body.type.replace("urn:binside:problem:", "");
     this.status = body.status;
     this.detail = body.detail ?? "";
+    this.fields = (body.errors ?? []).flatMap((e) => e.location ?? []);
   }
 }
 
@@ -315,6 +382,7 @@ export interface InspectionQuery {
   bin?: string;
   verdicts?: Verdict[];
   unreviewed?: boolean;
+  appealed?: boolean;
   limit?: number;
   cursor?: string;
 }
@@ -325,6 +393,7 @@ function inspectionsPath(q: InspectionQuery): string {
   if (q.bin) p.set("bin", q.bin);
   for (const v of q.verdicts ?? []) p.append("verdict", v);
   if (q.unreviewed) p.set("unreviewed", "true");
+  if (q.appealed) p.set("appealed", "true");
   if (q.limit) p.set("limit", String(q.limit));
   if (q.cursor) p.set("cursor", q.cursor);
   return `/inspections?${p.toString()}`;
@@ -344,6 +413,14 @@ export const api = {
   heatMap: async (id: string, signal: AbortSignal) => (await ask("GET", `/inspections/${id}/explanation/heatmap`, undefined, signal)).blob(),
   review: (id: string, body: { decision: string; category?: string; item_class?: string }) =>
     call<Inspection>("POST", `/inspections/${id}/review`, body),
+  /** look lets a resident know that somebody looks at their appeal. */
+  look: (id: string) => call<undefined>("POST", `/inspections/${id}/look`),
+  station: (id: string) => call<Station>("GET", `/stations/${id}`),
+  promptSettings: (id: string) => call<PromptSettings>("GET", `/stations/${id}/prompt-settings`),
+  setPrompts: (id: string, prompts: Prompts) => call<Station>("PATCH", `/stations/${id}`, { prompts }),
+  voices: () => call<Page<VoicePack>>("GET", "/voices"),
+  latency: (id: string, minutes: number) => call<Latency>("GET", `/stations/${id}/latency?minutes=${minutes}`),
+  receipt: (code: string) => call<Receipt>("GET", `/receipts/${encodeURIComponent(code)}`),
   samples: (cursor?: string) =>
     call<Page<Sample>>("GET", `/samples?limit=60${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`),
   upload: (files: File[], category: string, itemClass: string, signal: AbortSignal) => {

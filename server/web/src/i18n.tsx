@@ -2,6 +2,7 @@ import { createContext, useContext, useMemo, useState } from "react";
 import type { ReactNode } from "react";
 import type { Problem, Text } from "./api";
 import { cameraWords } from "./words-cameras";
+import phrases from "./phrases.json";
 
 export type Language = "zh" | "en";
 
@@ -160,13 +161,19 @@ const words = {
   screenIdle: { zh: "请分类投放", en: "Please sort your waste" },
   screenCorrected: { zh: "已改正", en: "I have put it right" },
   screenWrong: { zh: "识别有误", en: "That is not so" },
-  screenThanks: { zh: "投对了,谢谢!", en: "Well sorted, thank you!" },
-  screenThanksCorrected: { zh: "谢谢您的改正!", en: "Thank you for putting it right!" },
-  screenAppealed: { zh: "已收到您的申诉", en: "Your objection was taken" },
-  screenReceipt: { zh: "请记下回执编号,工作人员会复核。", en: "Keep this code. A person will look at it." },
+  screenThanks: phrases.thanks,
+  screenThanksCorrected: phrases.corrected,
+  screenAppealed: phrases.appealed,
+  screenRemoved: phrases.removed,
+  screenReceipt: { zh: "工作人员会复核。凭此编号可查询结果,无需登录:", en: "A person will look at it. Ask what came of it with this code, no account needed:" },
+  screenSound: { zh: "点此开启声音", en: "Touch here for sound" },
+  screenSoundWhy: { zh: "浏览器要有人触摸屏幕一次,才允许发声。", en: "The browser lets the page be heard only after somebody has touched the screen once." },
+  screenSoundBlocked: { zh: "无声音:浏览器阻止", en: "No sound: blocked by the browser" },
+  screenSoundNone: { zh: "无语音,仅显示文字", en: "No voice, words only" },
+  screenNone: { zh: "请用管理员给的地址打开此屏幕", en: "Open this screen by the address that you were given" },
   screenNotSent: { zh: "没有送达,请再试一次。", en: "That did not get through. Please try again." },
   screenMore: { zh: "还有 {n} 条提示", en: "{n} more" },
-  screenOffline: { zh: "网络断开,正在重连…", en: "No network, reconnecting…" },
+  screenOffline: { zh: "与服务器断开,正在重连…", en: "Disconnected from the server, reconnecting…" },
   screenRefused: { zh: "此屏幕没有权限,请管理员重新授权", en: "This screen has no access; ask for a new token" },
   screenBlind: { zh: "摄像头不可信,暂停提示", en: "Camera trouble, nobody is told" },
   secondsLeft: { zh: "还剩 {n} 秒", en: "{n} seconds left" },
@@ -176,12 +183,77 @@ const words = {
   prompt_corrected: { zh: "已改正", en: "put right" },
   prompt_uncorrected: { zh: "未改正", en: "not put right" },
   prompt_appealed: { zh: "已申诉", en: "appealed" },
+  prompt_withdrawn: { zh: "已撤回", en: "withdrawn" },
   prompt_withheld: { zh: "未提示", en: "not told" },
   means_item: { zh: "物品出现在正确的桶", en: "the item appeared at the right bin" },
   means_button: { zh: "居民按下按钮", en: "the resident pressed the button" },
   "means_quiet-hours": { zh: "静音时段", en: "quiet hours" },
   means_budget: { zh: "提示次数已到上限", en: "told often enough" },
   means_stale: { zh: "投放已过时", en: "the deposit was long ago" },
+  means_denied: { zh: "只是伸手取物,没有投放", en: "a hand that took something out, no deposit" },
+  takenOut: { zh: "已从错误的桶取出", en: "taken out of the wrong bin" },
+  lookedAt: { zh: "已有人查看", en: "somebody has looked" },
+  stationPage: { zh: "设置与时延", en: "Settings and latency" },
+  backToWall: { zh: "返回实时墙", en: "Back to the wall" },
+  noStation: { zh: "没有这个投放点,或无权查看。", en: "There is no such station, or you may not see it." },
+  settings: { zh: "桶边提示设置", en: "What residents are told, and how" },
+  settingsAbout: { zh: "留空即沿用服务的设置。保存后从下一次误投起生效。", en: "What is left empty follows the service. Saved settings hold from the next misdeposit on." },
+  settingsReadOnly: { zh: "您可以查看,但不能修改。", en: "You may look, but not change them." },
+  setWindow: { zh: "改正时间(秒)", en: "Time to put it right (s)" },
+  setBudget: { zh: "最多提示次数(0 为不限)", en: "Most prompts (0: no limit)" },
+  setSpan: { zh: "每多少秒计一次", en: "in so many seconds" },
+  setQuiet: { zh: "静音时段", en: "Quiet hours" },
+  setQuietHint: { zh: "如 22:30-06:30,多段用逗号分隔;填“无”表示没有", en: "such as 22:30-06:30, several joined by commas; “none” for none" },
+  none: { zh: "无", en: "none" },
+  setLanguage: { zh: "屏幕语言", en: "Language of the screen" },
+  setVolume: { zh: "音量(%)", en: "Volume (%)" },
+  setVoice: { zh: "语音包", en: "Voice pack" },
+  noVoice: { zh: "不用语音包", en: "no pack" },
+  voiceGone: { zh: "已不可用", en: "no longer usable" },
+  voiceMissing: { zh: "句由合成语音补足", en: "sentences are rendered instead" },
+  followsService: { zh: "沿用服务", en: "as the service" },
+  save: { zh: "保存", en: "Save" },
+  saved: { zh: "已保存,已生效", en: "Saved, and in force" },
+  language_zh: { zh: "中文", en: "Chinese" },
+  language_en: { zh: "英文", en: "English" },
+  latency: { zh: "从画面到屏幕用时", en: "From the frame to the screen" },
+  latencyAbout: {
+    zh: "从最后一张看到物品的画面,到屏幕报告已显示。深色为 p50,浅色两段到 p95、p99。",
+    en: "From the last frame that shows the item to the screen's report that it is to be seen. The dark bar is p50; the lighter ones reach to p95 and p99.",
+  },
+  latencyNone: { zh: "这段时间没有屏幕显示过提示。", en: "No screen has shown a prompt in this time." },
+  latencyOf: { zh: "{n} 次提示", en: "Prompts: {n}" },
+  latencyCut: { zh: "(仅最近的)", en: "(the latest only)" },
+  minutes15: { zh: "15 分钟", en: "15 min" },
+  minutes1440: { zh: "24 小时", en: "24 h" },
+  minutes10080: { zh: "7 天", en: "7 days" },
+  step_detect: { zh: "检出", en: "detect" },
+  step_queue: { zh: "排队", en: "queue" },
+  step_infer: { zh: "识别", en: "infer" },
+  step_decide: { zh: "判定", en: "decide" },
+  step_publish: { zh: "存储与发布", en: "store and publish" },
+  step_show: { zh: "显示", en: "show" },
+  step_whole: { zh: "全程", en: "the whole" },
+  receiptTitle: { zh: "查询申诉结果", en: "What came of an objection" },
+  receiptHelp: { zh: "输入桶边屏幕上显示的 8 位编号。无需登录,也没有照片。", en: "Type the eight letters and digits that the screen at the bins has shown. No account, and no picture." },
+  receiptCode: { zh: "回执编号", en: "Receipt code" },
+  receiptAsk: { zh: "查询", en: "Ask" },
+  receiptAnother: { zh: "查询另一个编号", en: "Ask with another code" },
+  receipt_received: { zh: "已收到", en: "Received" },
+  receipt_looking: { zh: "正在复核", en: "Being looked at" },
+  receipt_decided: { zh: "已有结果", en: "Decided" },
+  receiptUpheld: { zh: "您说得对,谢谢!", en: "You were right, thank you!" },
+  receiptConfirmed: { zh: "复核后,原提示无误。", en: "We looked again: the advice was right." },
+  receiptBelongs: { zh: "复核认定属于", en: "It belongs with" },
+  receiptTold: { zh: "当时的提示", en: "What the screen said" },
+  receiptStation: { zh: "投放点", en: "Where" },
+  receiptWhen: { zh: "申诉时间", en: "Objected" },
+  receiptDecidedAt: { zh: "复核时间", en: "Decided" },
+  receiptWait: { zh: "工作人员会复核,请稍后再来查看。", en: "A person will look at it. Please come back later." },
+  "problem_receipt-unknown": { zh: "没有这个编号,或已过保存期。请核对后再试。", en: "There is no such code, or it has expired. Please check it and try again." },
+  "problem_too-many-attempts": { zh: "尝试太频繁,请稍等片刻再试。", en: "Too many tries. Please wait a moment." },
+  settingsWrong: { zh: "有一项填写得不对,没有保存", en: "One of the values is not allowed; nothing was saved" },
+  settingsConflict: { zh: "设置刚被别人改过,请重新载入。", en: "Somebody else has just changed this. Load the page again." },
   promptEnded: { zh: "桶边提示", en: "Told at the bin" },
   receipt: { zh: "回执", en: "Receipt" },
   demo: { zh: "演示投放点", en: "Demonstration station" },
@@ -251,10 +323,12 @@ export interface I18n {
   time: (iso: string, zone?: string) => string;
   /** list joins the parts of an enumeration. */
   list: (parts: string[]) => string;
+  /** toggle is what a person chooses, and is kept; set is for now. */
   toggle: () => void;
+  set: (language: Language) => void;
 }
 
-export function makeI18n(language: Language, toggle: () => void): I18n {
+export function makeI18n(language: Language, toggle: () => void, set: (language: Language) => void = () => undefined): I18n {
   const locale = language === "zh" ? "zh-CN" : "en-GB";
   const t = (word: Word) => words[word][language];
   const lookup = (key: string): string | undefined => (words as Record<string, Text>)[key]?.[language];
@@ -279,6 +353,7 @@ export function makeI18n(language: Language, toggle: () => void): I18n {
       }).format(new Date(iso)),
     list: (parts) => parts.join(language === "zh" ? "、" : ", "),
     toggle,
+    set,
   };
 }
 
@@ -298,7 +373,7 @@ export function I18nProvider({ children }: { children: ReactNode }) {
         const next = language === "zh" ? "en" : "zh";
         localStorage.setItem("language", next);
         setLanguage(next);
-      }),
+      }, setLanguage),
     [language],
   );
   return <Context.Provider value={value}>{children}</Context.Provider>;

@@ -11,12 +11,17 @@ export interface ScreenBin {
 }
 
 export interface Prompt {
-  state: "open" | "corrected" | "uncorrected" | "appealed" | "withheld";
+  state: "open" | "corrected" | "uncorrected" | "appealed" | "withdrawn" | "withheld";
   means?: string;
   receipt?: string;
   opened_at: string;
   until: string;
   ended_at?: string;
+  /** The item was seen to leave the wrong bin. */
+  removed_at?: string;
+  shown_at?: string;
+  /** A supervisor first opened the appeal. */
+  looked_at?: string;
 }
 
 export interface ScreenPrompt {
@@ -35,6 +40,11 @@ export interface Screen {
   bins: ScreenBin[];
   prompts: ScreenPrompt[];
   blind: string[];
+  /** What the screen begins with, and speaks. */
+  language: "zh-CN" | "en";
+  /** In percent. */
+  volume: number;
+  voice: { pack: string; version: string; renders: boolean };
   now: string;
 }
 
@@ -51,20 +61,56 @@ export interface Listener {
 
 const base = "/api/v1";
 const kept = (station: string) => `binside-screen-${station}`;
+const keptState = (station: string) => `binside-screen-state-${station}`;
+const latest = "binside-screen-latest";
 
-/** address reads "#/screen/STATION" or "#/screen/STATION/TOKEN"; a token is
- * kept on this device and taken out of the address. */
+/** path is a screen's own address: below a folder of its own, so that its worker
+ * has nothing to do with the other pages. */
+export const path = (station: string) => `/screen/${station}`;
+
+/** address reads "#/screen/STATION" or "#/screen/STATION/TOKEN", keeps the token
+ * on this device, and returns the screen's address to go to. */
 export function address(hash: string): string | undefined {
   const found = /^#\/screen\/([a-z0-9-]+)(?:\/(.+))?$/.exec(hash);
   const station = found?.[1];
-  if (station && found[2]) {
-    localStorage.setItem(kept(station), decodeURIComponent(found[2]));
-    history.replaceState(null, "", `#/screen/${station}`);
-  }
-  return station;
+  if (!station) return undefined;
+  if (found[2]) localStorage.setItem(kept(station), decodeURIComponent(found[2]));
+  return path(station);
 }
 
-function headers(station: string): Record<string, string> {
+/** stationOf reads a screen's own address. Without a station, as an installed
+ * screen is opened, it is the latest one of this device; "" where there was
+ * none. Undefined: this is no screen. */
+export function stationOf(pathname: string): string | undefined {
+  const station = /^\/screen\/([a-z0-9-]*)$/.exec(pathname)?.[1];
+  if (station) localStorage.setItem(latest, station);
+  return station === "" ? (localStorage.getItem(latest) ?? "") : station;
+}
+
+/** keep remembers what the screen shows when nothing is told, for a time without
+ * a network; recall is that. */
+export function keep(screen: Screen) {
+  localStorage.setItem(keptState(screen.station_id), JSON.stringify({ ...screen, prompts: [] }));
+}
+
+export function recall(station: string): Screen | undefined {
+  const text = localStorage.getItem(keptState(station));
+  return text ? (JSON.parse(text) as Screen) : undefined;
+}
+
+/** soundPath is where a sentence is to be heard. */
+export function soundPath(station: string, key: string, language: string, version: string): string {
+  return `${base}/stations/${station}/screen/speech/${key}?language=${language}&version=${version}`;
+}
+
+/** sounds asks for the keys of everything that the screen may say. */
+export async function sounds(station: string): Promise<string[]> {
+  const answer = await fetch(`${base}/stations/${station}/screen/speech`, { headers: headers(station), credentials: "same-origin" });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return ((await answer.json()) as { keys: string[] }).keys;
+}
+
+export function headers(station: string): Record<string, string> {
   const token = localStorage.getItem(kept(station));
   return token ? { Authorization: `Bearer ${token}` } : {};
 }

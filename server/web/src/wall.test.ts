@@ -34,4 +34,18 @@ describe("the wall", () => {
     expect(w.byBin["b"]).toHaveLength(1);
     expect(w.byBin["b"]?.[0]?.review).toEqual(review);
   });
+
+  it("puts what residents object to on top, until a later review", () => {
+    const appealed = (seq: number, reviewedAt?: string): Inspection => ({
+      ...inspection(seq, "tell"),
+      prompt: { state: "appealed", opened_at: "2026-01-01T00:00:00Z", until: "2026-01-01T00:00:20Z", ended_at: "2026-01-01T00:00:10.5Z" },
+      ...(reviewedAt ? { review: { decision: "confirmed", category: "kitchen", by: "a", at: reviewedAt } } : {}),
+    });
+    let w = insert(emptyWall, appealed(1));
+    for (const seq of [2, 3]) w = insert(w, inspection(seq, "check"));
+    w = insert(w, appealed(4, "2026-01-01T00:00:05Z"));
+    expect(w.flagged.map((i) => i.seq)).toEqual([4, 1, 3, 2]);
+    w = insert(insert(w, appealed(1, "2026-01-01T00:01:00Z")), { ...inspection(3, "tell"), prompt: { state: "withdrawn", opened_at: "", until: "" } });
+    expect(w.flagged.map((i) => i.seq)).toEqual([4, 2]);
+  });
 });
