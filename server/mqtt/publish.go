@@ -1,0 +1,214 @@
+package mqtt
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/binside/binside/server/api"
+	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/store"
+	"github.com/binside/binside/vision/condition"
+)
+
+// stations is what is known of the stations between two beats.
+type stations struct {
+	// last is the state that was published last.
+	last map[string]State
+	// ofCamera is the station of each camera, conditions what its pictures
+	// suffered from at the last look.
+	ofCamera   map[string]string
+	conditions map[string]condition.Kind
+	// due are the stations whose state is to be published.
+	due map[string]bool
+}
+
+// at any time a channel that can be received from.
+var always = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// run tells devices what happens until ctx ends.
+func (s *Service) run(ctx context.Context, changes <-chan *inspection.Inspection) {
+	s.stations = stations{last: make(map[string]State), due: make(map[string]bool)}
+	beat, look := time.NewTicker(s.cfg.Beat), time.NewTicker(s.cfg.Look)
+	defer beat.Stop()
+	defer look.Stop()
+	s.beat(ctx)
+	for {
+		// One state a round, so that a prompt never waits for all of a city.
+		var next <-chan struct{}
+		if len(s.stations.due) > 0 {
+			next = always
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case e, ok := <-s.sub.Events():
+			if !ok {
+				return
+			}
+			if e.Inspection == nil {
+				s.beat(ctx) // too much at once: whatever was missed is in the states
+			} else {
+				s.stored(ctx, e.Inspection)
+			}
+		case i := <-changes:
+			s.prompt(ctx, i)
+		case <-look.C:
+			s.look()
+		case <-beat.C:
+			s.beat(ctx)
+		case <-next:
+			s.oneState(ctx)
+		}
+	}
+}
+
+// stored passes on what became of a deposit.
+func (s *Service) stored(ctx context.Context, i *inspection.Inspection) {
+	if i.Prompt != nil {
+		s.prompt(ctx, i)
+	} else if t, ok := s.deps.BinSide.ThanksFor(i); ok {
+		s.publish(ctx, "thanks", thanksTopic(i.StationID), 0, false, t)
+	}
+}
+
+func (s *Service) prompt(ctx context.Context, i *inspection.Inspection) {
+	if i.Prompt == nil || i.Prompt.State == inspection.PromptWithheld {
+		return
+	}
+	st, ok := s.stations.last[i.StationID]
+	if !ok {
+		screen, err := s.screen(ctx, i.StationID)
+		if err != nil {
+			s.deps.Logger.Warn("MQTT: a prompt was not published", "deposit", i.ID, "error", err)
+			return
+		}
+		st.Screen = screen
+	}
+	s.publish(ctx, "prompt", promptsTopic(i.StationID), 1, false, s.deps.BinSide.Prompt(i, st.Bins))
+	s.state(ctx, i.StationID)
+}
+
+func (s *Service) screen(ctx context.Context, stationID string) (api.Screen, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	return s.deps.BinSide.Screen(ctx, stationID)
+}
+
+// oneState publishes the state of one station that is due.
+func (s *Service) oneState(ctx context.Context) {
+	for id := range s.stations.due {
+		s.state(ctx, id)
+		return
+	}
+}
+
+// state publishes a station's state. One that could not be published waits for
+// the next beat.
+func (s *Service) state(ctx context.Context, stationID string) {
+	delete(s.stations.due, stationID)
+	screen, err := s.screen(ctx, stationID)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.deps.Logger.Warn("MQTT: a station's state was not published", "station", stationID, "error", err)
+		}
+		return
+	}
+	state := newState(screen, s.cfg.Life)
+	if s.publish(ctx, "state", stateTopic(stationID), 1, true, state) {
+		s.stations.last[stationID] = state
+	}
+}
+
+// look finds the stations whose cameras have begun or ceased to be believed.
+func (s *Service) look() {
+	now := make(map[string]condition.Kind)
+	for id, state := range s.deps.Cameras.States() {
+		now[id] = state.Condition
+		if station := s.stations.ofCamera[id]; station != "" && s.stations.conditions[id] != state.Condition {
+			s.stations.due[station] = true
+		}
+	}
+	for id := range s.stations.conditions {
+		if _, running := now[id]; !running && s.stations.ofCamera[id] != "" {
+			s.stations.due[s.stations.ofCamera[id]] = true
+		}
+	}
+	s.stations.conditions = now
+}
+
+// beat makes every station's state due.
+func (s *Service) beat(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*checkTimeout)
+	defer cancel()
+	if err := s.places(ctx); err != nil && ctx.Err() == nil {
+		s.deps.Logger.Warn("MQTT: stations' states were not published", "error", err)
+	}
+}
+
+func (s *Service) places(ctx context.Context) error {
+	for f := (store.PlaceFilter{Limit: store.MaxPage}); ; {
+		page, next, err := s.deps.Store.ListStations(ctx, f)
+		if err != nil {
+			return fmt.Errorf("mqtt: stations: %w", err)
+		}
+		for i := range page {
+			s.stations.due[page[i].ID] = true
+		}
+		if f.After = next; next == "" {
+			break
+		}
+	}
+	ofCamera := make(map[string]string)
+	for f := (store.PlaceFilter{Limit: store.MaxPage}); ; {
+		page, next, err := s.deps.Store.ListCameras(ctx, f)
+		if err != nil {
+			return fmt.Errorf("mqtt: cameras: %w", err)
+		}
+		for i := range page {
+			ofCamera[page[i].ID] = page[i].StationID
+		}
+		if f.After = next; next == "" {
+			break
+		}
+	}
+	s.stations.ofCamera = ofCamera
+	return nil
+}
+
+// sayGoodbye leaves every station's state as offline.
+func (s *Service) sayGoodbye(ctx context.Context) {
+	now := time.Now()
+	for id, state := range s.stations.last {
+		if !s.publish(ctx, "state", stateTopic(id), 1, true, state.offline(now)) {
+			return // the others' states say themselves until when they hold
+		}
+	}
+}
+
+// publish sends one message and waits until the server has it; false: it may not
+// have it. Whatever goes wrong is counted and logged.
+func (s *Service) publish(ctx context.Context, kind, topic string, qos byte, retained bool, payload any) bool {
+	data, err := json.Marshal(payload)
+	if err == nil {
+		token := s.own.Publish(topic, qos, retained, data)
+		timer := time.NewTimer(apiTimeout)
+		defer timer.Stop()
+		select {
+		case <-token.Done():
+			err = token.Error()
+		case <-timer.C:
+			err = errNoAnswer
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	if err != nil {
+		s.metrics.published.WithLabelValues(kind, "failed").Inc()
+		s.deps.Logger.Warn("MQTT: a message was not published", "topic", topic, "error", err)
+		return false
+	}
+	s.metrics.published.WithLabelValues(kind, "sent").Inc()
+	return true
+}
