@@ -34,7 +34,7 @@ type Config struct {
 	// MaxClients is how many devices may be connected (default 1000).
 	MaxClients int
 	// MaxPicture is the largest pushed picture in bytes (default, and at most,
-	// 8 MiB: NATS advises not to exceed it).
+	// 8 MiB less some room: NATS advises against larger messages).
 	MaxPicture int
 	// Beat is the pause between two states of a station of which nothing has
 	// changed (default 20 s), Life how long a state may be believed without
@@ -45,7 +45,7 @@ type Config struct {
 	Look time.Duration
 }
 
-const maxPicture = 8 << 20
+const maxPicture = 8<<20 - room
 
 func (c Config) withDefaults() Config {
 	if c.MaxClients <= 0 {
@@ -106,6 +106,7 @@ type BinSide interface {
 // Store is what this package asks of the records; see server/store.
 type Store interface {
 	ListStations(ctx context.Context, f store.PlaceFilter) ([]station.Station, string, error)
+	ListBins(ctx context.Context, f store.PlaceFilter) ([]station.Bin, string, error)
 	ListCameras(ctx context.Context, f store.PlaceFilter) ([]station.Camera, string, error)
 }
 

@@ -63,7 +63,7 @@ func (g *gate) Check(c nats.ClientAuthentication) bool {
 		return false
 	}
 	c.RegisterUser(&nats.User{Username: p.ID, Permissions: permissions(p)})
-	g.log.Info("MQTT device connected", "token", p.ID, "name", p.Name, "remote", remote(c))
+	g.log.Debug("MQTT device connected", "token", p.ID, "name", p.Name, "remote", remote(c))
 	return true
 }
 
@@ -204,6 +204,9 @@ func readable(p *auth.Principal) (subjects []string) {
 		if p.Can(auth.Show, r) {
 			// The filter "…/#" means the topic above as well.
 			subjects = append(subjects, "binside.v1.stations."+station, "binside.v1.stations."+station+".>")
+			if station == "*" {
+				subjects = append(subjects, "binside.v1.stations")
+			}
 		}
 		if p.Can(auth.PushFrame, r) {
 			subjects = append(subjects, "binside.v1.errors."+station+".cameras."+camera+".frames")

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/vision/condition"
 )
@@ -16,15 +18,24 @@ import (
 type stations struct {
 	// last is the state that was published last.
 	last map[string]State
-	// ofCamera is the station of each camera, conditions what its pictures
-	// suffered from at the last look.
-	ofCamera   map[string]string
-	conditions map[string]condition.Kind
+	// seen is what the last look saw.
+	seen map[string]*place
 	// due are the stations whose state is to be published.
 	due map[string]bool
 }
 
-// at any time a channel that can be received from.
+// place is what can change about a station beside its prompts.
+type place struct {
+	// changed is when the station or one of its bins was.
+	changed    time.Time
+	conditions []condition.Kind
+}
+
+func (p *place) same(q *place) bool {
+	return q != nil && p.changed.Equal(q.changed) && slices.Equal(p.conditions, q.conditions)
+}
+
+// always is a channel that can be received from at any time.
 var always = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // run tells devices what happens until ctx ends.
@@ -55,7 +66,7 @@ func (s *Service) run(ctx context.Context, changes <-chan *inspection.Inspection
 		case i := <-changes:
 			s.prompt(ctx, i)
 		case <-look.C:
-			s.look()
+			s.look(ctx)
 		case <-beat.C:
 			s.beat(ctx)
 		case <-next:
@@ -116,65 +127,79 @@ func (s *Service) state(ctx context.Context, stationID string) {
 		return
 	}
 	state := newState(screen, s.cfg.Life)
-	if s.publish(ctx, "state", stateTopic(stationID), 1, true, state) {
-		s.stations.last[stationID] = state
-	}
-}
-
-// look finds the stations whose cameras have begun or ceased to be believed.
-func (s *Service) look() {
-	now := make(map[string]condition.Kind)
-	for id, state := range s.deps.Cameras.States() {
-		now[id] = state.Condition
-		if station := s.stations.ofCamera[id]; station != "" && s.stations.conditions[id] != state.Condition {
-			s.stations.due[station] = true
-		}
-	}
-	for id := range s.stations.conditions {
-		if _, running := now[id]; !running && s.stations.ofCamera[id] != "" {
-			s.stations.due[s.stations.ofCamera[id]] = true
-		}
-	}
-	s.stations.conditions = now
+	s.stations.last[stationID] = state
+	s.publish(ctx, "state", stateTopic(stationID), 1, true, state)
 }
 
 // beat makes every station's state due.
 func (s *Service) beat(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 2*checkTimeout)
-	defer cancel()
-	if err := s.places(ctx); err != nil && ctx.Err() == nil {
-		s.deps.Logger.Warn("MQTT: stations' states were not published", "error", err)
+	s.look(ctx)
+	for id := range s.stations.seen {
+		s.stations.due[id] = true
 	}
 }
 
-func (s *Service) places(ctx context.Context) error {
-	for f := (store.PlaceFilter{Limit: store.MaxPage}); ; {
-		page, next, err := s.deps.Store.ListStations(ctx, f)
-		if err != nil {
-			return fmt.Errorf("mqtt: stations: %w", err)
+// look makes the states due that have changed in another way than by a prompt:
+// of stations that were added or changed, or whose cameras have begun or ceased
+// to be believed.
+func (s *Service) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*checkTimeout)
+	defer cancel()
+	now, err := s.places(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.deps.Logger.Warn("MQTT: stations' states were not looked at", "error", err)
 		}
-		for i := range page {
-			s.stations.due[page[i].ID] = true
-		}
-		if f.After = next; next == "" {
-			break
+		return
+	}
+	for id, place := range now {
+		if !place.same(s.stations.seen[id]) {
+			s.stations.due[id] = true
 		}
 	}
-	ofCamera := make(map[string]string)
+	s.stations.seen = now
+}
+
+// places are all stations as they are.
+func (s *Service) places(ctx context.Context) (map[string]*place, error) {
+	out := make(map[string]*place)
+	if err := each(ctx, s.deps.Store.ListStations, func(st station.Station) {
+		out[st.ID] = &place{changed: st.UpdatedAt}
+	}); err != nil {
+		return nil, fmt.Errorf("mqtt: stations: %w", err)
+	}
+	if err := each(ctx, s.deps.Store.ListBins, func(b station.Bin) {
+		if p := out[b.StationID]; p != nil && b.UpdatedAt.After(p.changed) {
+			p.changed = b.UpdatedAt
+		}
+	}); err != nil {
+		return nil, fmt.Errorf("mqtt: bins: %w", err)
+	}
+	states := s.deps.Cameras.States()
+	if err := each(ctx, s.deps.Store.ListCameras, func(c station.Camera) {
+		if p := out[c.StationID]; p != nil && states[c.ID].Condition != condition.Good {
+			p.conditions = append(p.conditions, states[c.ID].Condition)
+		}
+	}); err != nil {
+		return nil, fmt.Errorf("mqtt: cameras: %w", err)
+	}
+	return out, nil
+}
+
+// each reads a list to its end.
+func each[T any](ctx context.Context, list func(context.Context, store.PlaceFilter) ([]T, string, error), do func(T)) error {
 	for f := (store.PlaceFilter{Limit: store.MaxPage}); ; {
-		page, next, err := s.deps.Store.ListCameras(ctx, f)
+		page, next, err := list(ctx, f)
 		if err != nil {
-			return fmt.Errorf("mqtt: cameras: %w", err)
+			return err
 		}
 		for i := range page {
-			ofCamera[page[i].ID] = page[i].StationID
+			do(page[i])
 		}
 		if f.After = next; next == "" {
-			break
+			return nil
 		}
 	}
-	s.stations.ofCamera = ofCamera
-	return nil
 }
 
 // sayGoodbye leaves every station's state as offline.
