@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"time"
 
 	nats "github.com/nats-io/nats-server/v2/server"
@@ -57,7 +59,7 @@ func startBroker(ctx context.Context, cfg Config, g *gate, log *slog.Logger) (*b
 	g.server = b.server
 	say := newServerLog(log)
 	b.server.SetLoggerV2(say, false, false, false)
-	b.server.Start() //nolint:contextcheck // it runs until stop
+	b.server.Start()
 	if !b.server.ReadyForConnections(startTimeout) || !b.server.JetStreamEnabled() {
 		b.stop()
 		return nil, fmt.Errorf("mqtt: the server did not start: %s", say.lastFatal())
@@ -98,7 +100,7 @@ func (b *broker) options() (*nats.Options, error) {
 		NoLog:      true,
 		NoSigs:     true,
 	}
-	opts.MQTT = nats.MQTTOpts{Host: host, Port: port, MaxAckPending: maxUnanswered}
+	opts.MQTT = nats.MQTTOpts{Host: host, Port: port, MaxAckPending: maxUnanswered, AckWait: b.cfg.AckWait}
 	if b.cert, err = b.cfg.certificate(); err != nil {
 		return nil, err
 	}
@@ -192,7 +194,7 @@ func (b *broker) addr() string {
 	if err != nil {
 		return ""
 	}
-	return net.JoinHostPort(v.MQTT.Host, fmt.Sprint(v.MQTT.Port))
+	return net.JoinHostPort(v.MQTT.Host, strconv.Itoa(v.MQTT.Port))
 }
 
 // dial connects to the listener from within.
@@ -204,22 +206,26 @@ func (b *broker) dial() (net.Conn, error) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	d := net.Dialer{Timeout: apiTimeout}
+	ctx, cancel := context.WithTimeout(context.Background(), apiTimeout)
+	defer cancel()
+	address := net.JoinHostPort(host, port)
 	if b.cert == nil {
-		return d.Dial("tcp", net.JoinHostPort(host, port))
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", address)
 	}
-	return tls.DialWithDialer(&d, "tcp", net.JoinHostPort(host, port), &tls.Config{
+	d := tls.Dialer{Config: &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		// The certificate names the outside's address, not this one. It is ours
 		// when it is the very same.
 		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
 		VerifyConnection: func(s tls.ConnectionState) error {
-			if len(s.PeerCertificates) == 0 || string(s.PeerCertificates[0].Raw) != string(b.cert.Certificate[0]) {
+			if len(s.PeerCertificates) == 0 || !bytes.Equal(s.PeerCertificates[0].Raw, b.cert.Certificate[0]) {
 				return errors.New("mqtt: somebody else listens at the own address")
 			}
 			return nil
 		},
-	})
+	}}
+	return d.DialContext(ctx, "tcp", address)
 }
 
 // stop shuts the server down and waits for its goroutines and files.

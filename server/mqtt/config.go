@@ -40,6 +40,9 @@ type Config struct {
 	// changed (default 20 s), Life how long a state may be believed without
 	// another (default three times that).
 	Beat, Life time.Duration
+	// AckWait is after how long a deposit that was not taken is delivered again to
+	// this process (default 1 min).
+	AckWait time.Duration
 	// Look is the pause between two looks whether tokens still hold and cameras
 	// can be believed (default 2 s).
 	Look time.Duration
@@ -59,6 +62,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Life <= 0 {
 		c.Life = 3 * c.Beat
+	}
+	if c.AckWait <= 0 {
+		c.AckWait = time.Minute
 	}
 	if c.Look <= 0 {
 		c.Look = 2 * time.Second

@@ -15,7 +15,7 @@ const (
 	refused = "refused" // it was wrong; the answer is on the errors topic
 	busy    = "busy"    // the camera's detector is behind
 	dropped = "dropped" // a newer frame took its place, or there was no room
-	retried = "retried" // a fault of ours: it is delivered again
+	retried = "retried" // a fault of ours: it is tried again
 )
 
 func newMetrics(r prometheus.Registerer, clients func() float64) *metrics {

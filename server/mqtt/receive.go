@@ -28,14 +28,16 @@ func (s *Service) receive(m paho.Message) {
 			s.metrics.received.WithLabelValues(kindFrame, dropped).Inc()
 		}
 	case kindDeposit:
-		s.offer(s.deposits, p.kind, m)
+		if m.Qos() == 0 || s.held.add(m.MessageID()) {
+			s.offer(s.deposits, p.kind, m)
+		}
 	default:
 		s.offer(s.words, p.kind, m)
 	}
 }
 
-// offer queues a message; one that is turned away is delivered again where the
-// device asked for that quality of service.
+// offer queues a message or, for one of quality of service 0, turns it away: for
+// the others there is room.
 func (s *Service) offer(to chan<- paho.Message, kind string, m paho.Message) {
 	select {
 	case to <- m:
@@ -79,29 +81,50 @@ func (s *Service) lookAtFrames(ctx context.Context) {
 	}
 }
 
-// take works on one message and acknowledges it, unless the fault is ours: then
-// it is delivered again.
+// take works on one message and acknowledges it. Where the fault is ours it tries
+// again until the service stops; what is not acknowledged by then is delivered
+// again at the next start.
 func (s *Service) take(ctx context.Context, m paho.Message) {
-	// What has begun is finished even where the service stops.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTimeout)
-	defer cancel()
 	p, _ := parsePush(m.Topic())
-	err := s.carry(ctx, p, m.Payload())
 	outcome := taken
-	switch {
-	case err == nil:
-	case errors.Is(err, pipeline.ErrCameraBusy):
-		outcome = busy
-	case api.ProblemOf(err).Retryable() && m.Qos() > 0:
-		s.deps.Logger.Warn("MQTT: a message will be delivered again", "topic", m.Topic(), "error", err)
+	for pause := retryPause; ; pause = min(2*pause, maxRetryPause) {
+		err := s.once(ctx, p, m.Payload())
+		if err == nil {
+			break
+		}
+		if errors.Is(err, pipeline.ErrCameraBusy) {
+			outcome = busy
+			break
+		}
+		if m.Qos() == 0 || !api.ProblemOf(err).Retryable() {
+			outcome = refused
+			s.answer(ctx, m.Topic(), err)
+			break
+		}
+		s.deps.Logger.Warn("MQTT: a message could not be taken and will be tried again", "topic", m.Topic(), "error", err, "pause", pause)
 		s.metrics.received.WithLabelValues(p.kind, retried).Inc()
-		return
-	default:
-		outcome = refused
-		s.answer(ctx, m.Topic(), err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
 	}
 	s.metrics.received.WithLabelValues(p.kind, outcome).Inc()
 	m.Ack()
+	s.held.remove(m.MessageID())
+}
+
+const (
+	retryPause    = 200 * time.Millisecond
+	maxRetryPause = 5 * time.Second
+)
+
+// once tries to hand a message on. What has begun is finished even where the
+// service stops.
+func (s *Service) once(ctx context.Context, p pushed, payload []byte) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTimeout)
+	defer cancel()
+	return s.carry(ctx, p, payload)
 }
 
 func (s *Service) carry(ctx context.Context, p pushed, payload []byte) error {
@@ -135,6 +158,40 @@ func (s *Service) answer(ctx context.Context, topic string, err error) {
 	if limit.Allow() {
 		s.publish(ctx, "problem", errorTopic(topic), 0, false, api.ProblemOf(err))
 	}
+}
+
+// held are the packet identifiers of the messages that are in hand: the server
+// delivers one again that was not acknowledged for a while.
+type held struct {
+	mu  sync.Mutex
+	ids map[uint16]bool
+}
+
+// add is false where the message is in hand already.
+func (h *held) add(id uint16) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ids[id] {
+		return false
+	}
+	if h.ids == nil {
+		h.ids = make(map[uint16]bool)
+	}
+	h.ids[id] = true
+	return true
+}
+
+func (h *held) remove(id uint16) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.ids, id)
+}
+
+// clear forgets all, for identifiers belong to a connection.
+func (h *held) clear() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.ids)
 }
 
 // frames holds the latest frame of each topic that nobody has looked at yet: a

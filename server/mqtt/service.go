@@ -31,6 +31,7 @@ type Service struct {
 	frames   *frames
 	deposits chan paho.Message
 	words    chan paho.Message
+	held     held
 	// answered bounds the answers to wrong messages, by topic.
 	answered *lru.Cache[string, *rate.Limiter]
 
@@ -131,7 +132,10 @@ func (s *Service) connect() error {
 		SetKeepAlive(30 * time.Second).SetWriteTimeout(apiTimeout).SetConnectTimeout(apiTimeout).
 		SetAutoAckDisabled(true).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { s.receive(m) }).
-		SetConnectionLostHandler(func(_ paho.Client, err error) { s.deps.Logger.Warn("MQTT: own connection lost", "error", err) }).
+		SetConnectionLostHandler(func(_ paho.Client, err error) {
+			s.held.clear()
+			s.deps.Logger.Warn("MQTT: own connection lost", "error", err)
+		}).
 		SetOnConnectHandler(func(c paho.Client) {
 			if err := wait(c.SubscribeMultiple(subscriptions, nil)); err != nil {
 				s.deps.Logger.Error("MQTT: what devices push is not heard", "error", err)
