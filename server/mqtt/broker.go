@@ -114,7 +114,7 @@ func (b *broker) options() (*nats.Options, error) {
 const (
 	// maxUnanswered is how many messages of quality of service 1 may be on their
 	// way to one reader.
-	maxUnanswered = 16
+	maxUnanswered = 8
 	// insideConnections are this process's own.
 	insideConnections = 4
 	// messageLife is how long a message waits for a device that is away.

@@ -34,6 +34,11 @@ type gate struct {
 // insideUser is the name and the client ID of this process's own connections.
 const insideUser = "binside"
 
+// admitted begins the name under which the server lists a device that was let in;
+// the token's ID follows. Before that a connection is listed under the name that
+// the device gives.
+const admitted = "token "
+
 // maxConnections bounds the connections of one token.
 const maxConnections = 16
 
@@ -62,7 +67,7 @@ func (g *gate) Check(c nats.ClientAuthentication) bool {
 		g.log.Debug("MQTT connection refused", "reason", reason, "remote", remote(c))
 		return false
 	}
-	c.RegisterUser(&nats.User{Username: p.ID, Permissions: permissions(p)})
+	c.RegisterUser(&nats.User{Username: admitted + p.ID, Permissions: permissions(p)})
 	g.log.Debug("MQTT device connected", "token", p.ID, "name", p.Name, "remote", remote(c))
 	return true
 }
@@ -135,22 +140,33 @@ func (g *gate) clientID(id uint64) string {
 	return z.Conns[0].MQTTClient
 }
 
-// connections are those of one token, or of all.
-func (g *gate) connections(tokenID string) []*nats.ConnInfo {
-	z, err := g.server.Connz(&nats.ConnzOptions{Username: true, User: tokenID, Limit: 1 << 20})
+// connections are those of one token.
+func (g *gate) connections(tokenID string) []*nats.ConnInfo { return g.listed(admitted + tokenID) }
+
+// listed are the connections under one name, or all.
+func (g *gate) listed(name string) []*nats.ConnInfo {
+	z, err := g.server.Connz(&nats.ConnzOptions{Username: true, User: name, Limit: 1 << 20})
 	if err != nil {
 		return nil
 	}
 	return z.Conns
 }
 
-// devices counts the connected ones.
-func (g *gate) devices() int {
-	n := 0
-	for _, c := range g.connections("") {
-		if c.AuthorizedUser != insideUser {
-			n++
+// devices are the connected ones by their tokens' IDs.
+func (g *gate) devices() map[string]int {
+	out := make(map[string]int)
+	for _, c := range g.listed("") {
+		if id, ok := strings.CutPrefix(c.AuthorizedUser, admitted); ok {
+			out[id]++
 		}
+	}
+	return out
+}
+
+// count is how many devices are connected.
+func (g *gate) count() (n int) {
+	for _, c := range g.devices() {
+		n += c
 	}
 	return n
 }
@@ -168,13 +184,7 @@ func (g *gate) cut(tokenID string) {
 // sweep cuts the connections whose token has expired, or was revoked by another
 // process, or while it was being checked.
 func (g *gate) sweep(ctx context.Context) {
-	seen := make(map[string]bool)
-	for _, c := range g.connections("") {
-		id := c.AuthorizedUser
-		if id == insideUser || id == "" || seen[id] {
-			continue
-		}
-		seen[id] = true
+	for id := range g.devices() {
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		err := g.auth.Stands(ctx, id)
 		cancel()

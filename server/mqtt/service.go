@@ -41,8 +41,8 @@ type Service struct {
 	done     sync.WaitGroup
 }
 
-// The bounds of what waits. Deposits have room for all that may be unanswered on
-// the two filters, so that none is ever turned away.
+// The bounds of what waits. Deposits have room for twice what may be unanswered on
+// the two filters, so that none that was acknowledged is turned away.
 const (
 	depositRoom = 4 * maxUnanswered
 	wordRoom    = 256
@@ -70,7 +70,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 
 // Start listens, and works until Close.
 func (s *Service) Start(ctx context.Context) (err error) {
-	s.metrics = newMetrics(s.deps.Registerer, func() float64 { return float64(s.gate.devices()) })
+	s.metrics = newMetrics(s.deps.Registerer, func() float64 { return float64(s.gate.count()) })
 	s.gate.metrics = s.metrics
 	if s.broker, err = startBroker(ctx, s.cfg, s.gate, s.deps.Logger); err != nil {
 		return err

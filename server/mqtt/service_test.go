@@ -133,6 +133,11 @@ func newFixture(t *testing.T) *fixture {
 	require.NoError(t, st.CreateStation(t.Context(), &station.Station{ID: "gate", Name: "gate", RegionPath: "/a", TimeZone: "UTC"}))
 	f := &fixture{T: t, bin: &binSide{bins: []api.ScreenBin{{ID: "kitchen"}}}, log: &syncBuffer{}, hub: notify.New(notify.Options{}), changes: notify.NewChanges()}
 	t.Cleanup(f.hub.Close)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(f.log.String())
+		}
+	})
 	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	f.auth, err = auth.New(st, log, nil)
 	require.NoError(t, err)
@@ -424,6 +429,34 @@ func TestTooLargeMessage(t *testing.T) {
 	require.Eventually(t, func() bool { return len(f.bin.taken()) == 1 }, patience, 5*time.Millisecond)
 }
 
+// A token that expires, or that another process revokes, is cut off.
+func TestTokenThatEndsElsewhere(t *testing.T) {
+	f := start(t)
+	lost := make(chan struct{}, 2)
+	until := func(o *paho.ClientOptions) {
+		o.SetConnectionLostHandler(func(paho.Client, error) { lost <- struct{}{} })
+	}
+	_, short, err := f.auth.IssueToken(t.Context(), "short", []auth.Scope{auth.ForListener("gate")}, time.Now().Add(time.Second), "test")
+	require.NoError(t, err)
+	tok, revoked, err := f.auth.IssueToken(t.Context(), "revoked", []auth.Scope{auth.ForListener("gate")}, time.Time{}, "test")
+	require.NoError(t, err)
+	f.connect(short, until)
+	f.connect(revoked, until)
+	stays := f.connect(f.token(auth.ForListener("gate")))
+	other, err := auth.New(f.deps.Store.(*store.Store), f.deps.Logger, nil)
+	require.NoError(t, err)
+	require.NoError(t, other.RevokeToken(t.Context(), tok.ID, "another process"))
+	for range 2 {
+		select {
+		case <-lost:
+		case <-time.After(patience):
+			t.Fatal("the connection goes on")
+		}
+	}
+	require.True(t, stays.IsConnected())
+	require.Equal(t, 1, f.gate.count())
+}
+
 func TestConnectionsOfOneTokenAreBounded(t *testing.T) {
 	f := start(t)
 	token := f.token(auth.ForListener("gate"))
@@ -433,7 +466,7 @@ func TestConnectionsOfOneTokenAreBounded(t *testing.T) {
 	_, err := f.tryConnect(token)
 	require.Error(t, err)
 	f.connect(f.token(auth.ForListener("gate")))
-	require.Equal(t, maxConnections+1, f.gate.devices())
+	require.Equal(t, maxConnections+1, f.gate.count())
 }
 
 // Whoever guesses is slowed down, and devices that are known go on; no secret is

@@ -103,17 +103,22 @@ func TestMosquittoPushPromptCorrection(t *testing.T) {
 
 	// The same deposit under the same key is not a second one, and an answer that
 	// comes too late is told so.
-	agent.mustSend("binside/v1/push/gate/bins/"+bin+"/deposits/one", picture)
+	agent.mustSend("binside/v1/push/gate/bins/"+bin+"/deposits/one", picture, "-q", "2")
 	e, granted := screen.listen([]string{"binside/v1/errors/gate/correction"})
 	require.Equal(t, "1", granted)
 	screen.mustSend("binside/v1/push/gate/correction", correction)
 	m, problem := on(e, "binside/v1/errors/gate/correction", func(api.Problem) bool { return true })
 	require.Equal(t, "urn:binside:problem:prompt-over", problem.Type)
 	schemas.check("problem", m.payload)
+	right := prompt.GoesTo[0]
+	agent.mustSend("binside/v1/push/gate/bins/"+right+"/deposits", picture)
+	m, _ = on(l, "binside/v1/stations/gate/thanks", func(t api.Thanks) bool { return t.BinID == right })
+	schemas.check("thanks", m.payload)
 	var all page
 	require.Equal(t, 200, c.json("GET", "/api/v1/inspections?station=gate", nil, &all))
-	require.Len(t, all.Items, 1)
-	require.Equal(t, inspection.PromptCorrected, all.Items[0].Prompt.State)
+	require.Len(t, all.Items, 2)
+	require.Equal(t, inspection.PromptCorrected, all.Items[1].Prompt.State)
+	require.Nil(t, all.Items[0].Prompt)
 }
 
 // schemas are the committed JSON Schemas.
