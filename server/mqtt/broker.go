@@ -60,7 +60,8 @@ func startBroker(ctx context.Context, cfg Config, g *gate, log *slog.Logger) (*b
 	say := newServerLog(log)
 	b.server.SetLoggerV2(say, false, false, false)
 	b.server.Start()
-	if !b.server.ReadyForConnections(startTimeout) || !b.server.JetStreamEnabled() {
+	// A server that cannot listen says so as a "fatal" line only.
+	if say.failed() || !b.server.ReadyForConnections(startTimeout) || !b.server.JetStreamEnabled() {
 		b.stop()
 		return nil, fmt.Errorf("mqtt: the server did not start: %s", say.lastFatal())
 	}

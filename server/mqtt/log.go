@@ -38,6 +38,12 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 	l.fatal = fmt.Sprintf(format, v...)
 }
 
+func (l *serverLog) failed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fatal != ""
+}
+
 func (l *serverLog) lastFatal() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

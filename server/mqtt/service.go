@@ -75,7 +75,7 @@ func (s *Service) Start(ctx context.Context) (err error) {
 	if s.broker, err = startBroker(ctx, s.cfg, s.gate, s.deps.Logger); err != nil {
 		return err
 	}
-	if err = s.connect(); err != nil {
+	if err = s.connect(); err != nil { //nolint:contextcheck // it connects again long after Start
 		s.broker.stop()
 		return err
 	}
