@@ -84,8 +84,9 @@ func (st *stream) run(ctx context.Context) error {
 	if err := st.flush(); err != nil {
 		return err
 	}
-	tick := time.NewTicker(st.server.cfg.Heartbeat)
+	tick, check := time.NewTicker(st.server.cfg.Heartbeat), time.NewTicker(checkEvery)
 	defer tick.Stop()
+	defer check.Stop()
 	for {
 		var err error
 		select {
@@ -98,8 +99,10 @@ func (st *stream) run(ctx context.Context) error {
 			err = st.forward(e)
 		case i := <-st.reviews:
 			err = st.review(i)
+		case <-check.C:
+			err = st.stillAllowed(ctx)
 		case <-tick.C:
-			err = st.beat(ctx)
+			err = st.beat()
 		}
 		if err == nil {
 			err = st.flush()

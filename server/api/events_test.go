@@ -154,6 +154,49 @@ func TestHeartbeatsAndRevocationEndAStream(t *testing.T) {
 	require.Eventually(t, func() bool { return f.hub.Subscribers() == 0 }, 20*time.Second, 5*time.Millisecond)
 }
 
+// What this process revokes or ends is cut at once, not with the next heartbeat.
+func TestRevocationCutsStreamsAtOnce(t *testing.T) {
+	f := start(t, options{cfg: api.Config{Heartbeat: time.Hour}})
+	open := func(path string, set func(*http.Request)) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+path, nil)
+		require.NoError(t, err)
+		set(req)
+		resp, err := f.client.Do(req)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		t.Cleanup(func() { require.NoError(t, resp.Body.Close()) })
+	}
+	tok, text, err := f.auth.IssueToken(t.Context(), "wall", []auth.Scope{auth.Read, auth.ForScreen("here")}, time.Time{}, "test")
+	require.NoError(t, err)
+	code, err := f.auth.IssueLink(t.Context(), "operator", []auth.Scope{auth.Read})
+	require.NoError(t, err)
+	_, session, err := f.auth.Enter(t.Context(), code)
+	require.NoError(t, err)
+	for _, path := range []string{"/api/v1/events", "/api/v1/stations/here/screen/events"} {
+		open(path, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+text) })
+		open(path, func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "binside_session", Value: session}) })
+		open(path, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+f.read) })
+	}
+	require.Equal(t, 6, f.hub.Subscribers())
+	began := time.Now()
+	require.NoError(t, f.auth.RevokeToken(t.Context(), tok.ID, "test"))
+	require.Eventually(t, func() bool { return f.hub.Subscribers() == 4 }, time.Second, time.Millisecond)
+	require.NoError(t, f.auth.Leave(t.Context(), session))
+	require.Eventually(t, func() bool { return f.hub.Subscribers() == 2 }, time.Second, time.Millisecond)
+	require.Less(t, time.Since(began), time.Second)
+}
+
+// What another process revokes is noticed within a few seconds.
+func TestRevocationElsewhereCutsStreams(t *testing.T) {
+	f := start(t, options{cfg: api.Config{Heartbeat: time.Hour}})
+	tok, text, err := f.auth.IssueToken(t.Context(), "wall", []auth.Scope{auth.Read}, time.Time{}, "test")
+	require.NoError(t, err)
+	f.events(text, "", "")
+	require.Eventually(t, func() bool { return f.hub.Subscribers() == 1 }, 20*time.Second, 5*time.Millisecond)
+	require.NoError(t, f.store.RevokeToken(t.Context(), tok.ID, time.Now().UTC()))
+	require.Eventually(t, func() bool { return f.hub.Subscribers() == 0 }, 20*time.Second, 5*time.Millisecond)
+}
+
 func TestDisconnectedReaderIsNoticed(t *testing.T) {
 	f := start(t, options{cfg: api.Config{Heartbeat: 20 * time.Millisecond}})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -101,18 +101,7 @@ func (s *Server) correct(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if i.Prompt == nil || s.Prompts == nil {
-		return nil, kindNotFound.problem("Nobody was told of this deposit")
-	}
-	if in.Body.Outcome == inspection.PromptAppealed {
-		i, err = s.Prompts.Appeal(ctx, i.ID)
-	} else {
-		i, err = s.Prompts.Correct(ctx, i.ID)
-	}
-	if isConflict(err) {
-		return nil, kindPromptOver.problem("The time for it is over, or it was answered already")
-	}
-	if err != nil {
+	if i, err = s.answer(ctx, i, in.Body.Outcome); err != nil {
 		return nil, err
 	}
 	bins, err := s.screenBins(ctx, i.StationID)
@@ -122,7 +111,22 @@ func (s *Server) correct(ctx context.Context, in *struct {
 	return &struct{ Body ScreenPrompt }{s.screenPrompt(i, bins)}, nil
 }
 
-// shown measures how long it took until a resident saw it.
+// answer ends a prompt by a resident's word.
+func (s *Server) answer(ctx context.Context, i *inspection.Inspection, outcome inspection.PromptState) (*inspection.Inspection, error) {
+	if i.Prompt == nil || s.Prompts == nil {
+		return nil, kindNotFound.problem("Nobody was told of this deposit")
+	}
+	end := s.Prompts.Correct
+	if outcome == inspection.PromptAppealed {
+		end = s.Prompts.Appeal
+	}
+	i, err := end(ctx, i.ID)
+	if isConflict(err) {
+		return nil, kindPromptOver.problem("The time for it is over, or it was answered already")
+	}
+	return i, err
+}
+
 func (s *Server) shown(ctx context.Context, in *struct {
 	IDPath
 	Body ShownRequest
@@ -132,18 +136,22 @@ func (s *Server) shown(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if i.StationID != in.ID || i.Prompt == nil {
-		return nil, kindNotFound.problem("Nobody was told of this deposit at this station")
+	return nil, s.wasShown(ctx, i, in.ID)
+}
+
+// wasShown measures how long it took until a resident saw it.
+func (s *Server) wasShown(ctx context.Context, i *inspection.Inspection, stationID string) error {
+	if i.StationID != stationID || i.Prompt == nil {
+		return kindNotFound.problem("Nobody was told of this deposit at this station")
 	}
-	i, err = s.Store.ShowPrompt(ctx, i.ID, s.cfg.Now().UTC().Truncate(time.Microsecond))
-	if isConflict(err) { // the station has another screen, or this one was reloaded
-		return nil, nil //nolint:nilnil // huma's word for an empty answer
+	i, err := s.Store.ShowPrompt(ctx, i.ID, s.cfg.Now().UTC().Truncate(time.Microsecond))
+	if isConflict(err) {
+		return nil // the station has another screen, or this one was reloaded
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s.metrics.shown(i)
 	}
-	s.metrics.shown(i)
-	return nil, nil //nolint:nilnil // as above
+	return err
 }
 
 func (s *Server) screen(ctx context.Context, id string) (Screen, error) {

@@ -15,8 +15,8 @@ import (
 )
 
 // lookEvery is how often a screen's stream looks whether the cameras can be
-// believed.
-const lookEvery = 2 * time.Second
+// believed, and whether its credential holds.
+const lookEvery = checkEvery
 
 func (s *Server) registerScreenEvents() {
 	s.handlePlain(route{
@@ -85,9 +85,11 @@ func (st *screenStream) run(ctx context.Context) error {
 		case i := <-st.changes:
 			err = st.prompt(i)
 		case <-look.C:
-			err = st.screen(ctx, false)
+			if err = st.stillAllowed(ctx); err == nil {
+				err = st.screen(ctx, false)
+			}
 		case <-beat.C:
-			err = st.beat(ctx)
+			err = st.beat()
 		}
 	}
 	return err

@@ -106,6 +106,12 @@ func TestScreenTokenIsNarrow(t *testing.T) {
 	}
 	answer := f.send(http.MethodPost, "/api/v1/inspections/"+i.ID+"/correction", screen, map[string]string{"outcome": "corrected"})
 	require.Equal(t, "not-found", answer.problem(t))
+	// A light or a lock is told, and may not answer.
+	light := f.token(auth.ForListener("there"))
+	require.Equal(t, http.StatusOK, f.get("/api/v1/stations/there/screen", light).status)
+	require.Equal(t, http.StatusForbidden, f.get("/api/v1/taxonomy", light).status)
+	answer = f.send(http.MethodPost, "/api/v1/inspections/"+i.ID+"/correction", light, map[string]string{"outcome": "corrected"})
+	require.Equal(t, http.StatusForbidden, answer.status)
 	answer = f.send(http.MethodPost, "/api/v1/inspections/"+i.ID+"/correction", f.read, map[string]string{"outcome": "corrected"})
 	require.Equal(t, http.StatusForbidden, answer.status)
 }

@@ -40,6 +40,7 @@ type Server struct {
 	// beginStop and giveUp end the two.
 	beginStop, giveUp context.CancelFunc
 	streams           sync.WaitGroup
+	live              liveStreams
 
 	mu       sync.Mutex
 	listener net.Listener // while Listen runs
@@ -73,6 +74,7 @@ func New(deps Deps, cfg Config) (*Server, error) {
 	s.giveUp, s.beginStop = giveUp, beginStop
 	s.withDeadline = func(d time.Duration) (context.Context, context.CancelFunc) { return context.WithTimeout(base, d) }
 	s.untilStop = func() (context.Context, context.CancelFunc) { return context.WithCancel(stopping) }
+	deps.Auth.OnEnd(s.live.cut)
 	s.app = fiber.New(s.fiberConfig())
 	s.app.Server().HeaderReceived = s.limitsOf
 	s.app.Server().CloseOnShutdown = true

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -18,13 +19,54 @@ import (
 // that the reader is gone, or takes nothing any more.
 type sse struct {
 	server *Server
-	// The credential is checked again with every heartbeat, so that a revoked
-	// one loses its stream too.
+	// The credential is checked again every now and then, for one that expires or
+	// that another process revokes; what this process ends is cut by liveStreams.
 	principal     *auth.Principal
 	cookie, token string
 
 	conn net.Conn
 	w    *bufio.Writer
+}
+
+// checkEvery is the pause between two looks whether the credential still holds.
+const checkEvery = 2 * time.Second
+
+// liveStreams are the open streams by their principals, so that whose token is
+// revoked or session ended loses them at once.
+type liveStreams struct {
+	mu  sync.Mutex
+	end map[string]map[*sse]context.CancelFunc
+}
+
+func (l *liveStreams) add(st *sse, end context.CancelFunc) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.end == nil {
+		l.end = make(map[string]map[*sse]context.CancelFunc)
+	}
+	id := st.principal.ID
+	if l.end[id] == nil {
+		l.end[id] = make(map[*sse]context.CancelFunc)
+	}
+	l.end[id][st] = end
+}
+
+func (l *liveStreams) remove(st *sse) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.end[st.principal.ID], st)
+	if len(l.end[st.principal.ID]) == 0 {
+		delete(l.end, st.principal.ID)
+	}
+}
+
+// cut ends a principal's streams.
+func (l *liveStreams) cut(principalID string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, end := range l.end[principalID] {
+		end()
+	}
 }
 
 // stream answers a request with events. begin says what writes them until its
@@ -45,11 +87,13 @@ func (s *Server) stream(c *fiber.Ctx, begin func(context.Context) (run func(cont
 	c.Set("X-Accel-Buffering", "no")
 	s.streams.Add(1)
 	s.metrics.streams.Inc()
+	s.live.add(st, cancel)
 	// The writer runs after the handler: it must not touch the context c.
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer s.streams.Done()
 		defer s.metrics.streams.Dec()
 		defer cancel()
+		defer s.live.remove(st)
 		st.w = w
 		_, err := st.w.WriteString("retry: 2000\n\n")
 		if err == nil {
@@ -62,11 +106,8 @@ func (s *Server) stream(c *fiber.Ctx, begin func(context.Context) (run func(cont
 	return nil
 }
 
-// beat sends a sign of life, if the credential still holds.
-func (st *sse) beat(ctx context.Context) error {
-	if err := st.stillAllowed(ctx); err != nil {
-		return err
-	}
+// beat sends a sign of life.
+func (st *sse) beat() error {
 	_, err := st.w.WriteString(": hb\n\n")
 	return err
 }
@@ -82,7 +123,7 @@ func (st *sse) stillAllowed(ctx context.Context) error {
 	if errors.Is(err, auth.ErrRefused) {
 		return err
 	}
-	return nil // the store may be away for a moment; that is no revocation
+	return nil // it holds, or the store may be away for a moment; that is no revocation
 }
 
 // send writes one event. JSON holds no line breaks, so one data line is

@@ -30,7 +30,7 @@ type IssuedToken struct {
 // NewToken is the body of POST /tokens.
 type NewToken struct {
 	Name      string     `json:"name" minLength:"1" maxLength:"200"`
-	Scopes    []string   `json:"scopes" minItems:"1" maxItems:"64" example:"[\"station:baoshi-3\"]" doc:"admin, read, station:ID, camera:ID or screen:ID"`
+	Scopes    []string   `json:"scopes" minItems:"1" maxItems:"64" example:"[\"station:baoshi-3\"]" doc:"admin, read, station:ID, camera:ID, screen:ID or listen:ID"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
@@ -92,12 +92,11 @@ func (s *Server) createToken(ctx context.Context, in *struct{ Body NewToken }) (
 // would make a token that silently does nothing.
 func (s *Server) scopeExists(ctx context.Context, sc auth.Scope) error {
 	var err error
-	if id, ok := sc.Station(); ok {
-		_, err = s.Store.GetStation(ctx, id)
-	} else if id, ok := sc.Screen(); ok {
-		_, err = s.Store.GetStation(ctx, id)
-	} else if id, ok := sc.Camera(); ok {
-		_, err = s.Store.GetCamera(ctx, id)
+	switch own := sc.Own(); {
+	case own.StationID != "":
+		_, err = s.Store.GetStation(ctx, own.StationID)
+	case own.CameraID != "":
+		_, err = s.Store.GetCamera(ctx, own.CameraID)
 	}
 	if isNotFound(err) {
 		return invalid("body.scopes", string(sc)+": there is no such thing")

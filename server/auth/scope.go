@@ -8,7 +8,7 @@ import (
 )
 
 // Scope is one right that a principal holds: "admin", "read", "station:ID",
-// "camera:ID" or "screen:ID".
+// "camera:ID", "screen:ID" or "listen:ID".
 type Scope string
 
 const (
@@ -22,6 +22,7 @@ const (
 	stationPrefix = "station:"
 	cameraPrefix  = "camera:"
 	screenPrefix  = "screen:"
+	listenPrefix  = "listen:"
 )
 
 // ForStation is the scope of one station: it reads that station and pushes
@@ -35,6 +36,15 @@ func ForCamera(id string) Scope { return Scope(cameraPrefix + id) }
 // ForScreen is the scope of the screen at a station's bins: it shows what the
 // residents are told there, takes their answers, and does nothing else.
 func ForScreen(stationID string) Scope { return Scope(screenPrefix + stationID) }
+
+// ForListener is the scope of a light, a loudspeaker or a lock at a station's
+// bins: it is told what the residents are told there, and does nothing else.
+func ForListener(stationID string) Scope { return Scope(listenPrefix + stationID) }
+
+// Listener is the station of a listener's scope.
+func (s Scope) Listener() (stationID string, ok bool) {
+	return strings.CutPrefix(string(s), listenPrefix)
+}
 
 // Screen is the station of a screen scope.
 func (s Scope) Screen() (stationID string, ok bool) {
@@ -68,6 +78,9 @@ func ParseScopes(words []string) ([]Scope, error) {
 		if !narrow {
 			id, narrow = s.Screen()
 		}
+		if !narrow {
+			id, narrow = s.Listener()
+		}
 		if narrow && !idPattern.MatchString(id) || !narrow && s != Admin && s != Read {
 			return nil, fmt.Errorf("%q is no scope: %s", w, scopeHelp)
 		}
@@ -77,7 +90,7 @@ func ParseScopes(words []string) ([]Scope, error) {
 	return slices.Compact(out), nil
 }
 
-const scopeHelp = `"admin", "read", "station:ID", "camera:ID" and "screen:ID" are`
+const scopeHelp = `"admin", "read", "station:ID", "camera:ID", "screen:ID" and "listen:ID" are`
 
 // Kind is how a principal proved who they are.
 type Kind string
@@ -158,6 +171,7 @@ const (
 	stationClass class = "station"
 	cameraClass  class = "camera"
 	screenClass  class = "screen"
+	listenClass  class = "listen"
 )
 
 // right is what a class of scope allows: on every resource, and on the one
@@ -171,6 +185,7 @@ var rights = map[class]right{
 	stationClass: {everywhere: []Action{Reference, Self}, own: []Action{Look, PushFrame, PushDeposit, Show, Correct}},
 	cameraClass:  {everywhere: []Action{Self}, own: []Action{PushFrame}},
 	screenClass:  {everywhere: []Action{Reference, Self}, own: []Action{Show, Correct}},
+	listenClass:  {everywhere: []Action{Self}, own: []Action{Show}},
 }
 
 // Can reports whether the principal may do the action on the resource. A nil
@@ -204,6 +219,9 @@ func (s Scope) class(r Resource) (c class, owns bool) {
 	if id, ok := s.Screen(); ok && id != "" {
 		return screenClass, id == r.StationID
 	}
+	if id, ok := s.Listener(); ok && id != "" {
+		return listenClass, id == r.StationID
+	}
 	switch s {
 	case Admin:
 		return adminClass, true
@@ -211,6 +229,17 @@ func (s Scope) class(r Resource) (c class, owns bool) {
 		return readClass, true
 	}
 	return "", false
+}
+
+// Own is the one thing that a narrow scope names; nothing for a broad one.
+func (s Scope) Own() Resource {
+	for _, of := range []func() (string, bool){s.Station, s.Screen, s.Listener} {
+		if id, ok := of(); ok {
+			return Resource{StationID: id}
+		}
+	}
+	camera, _ := s.Camera()
+	return Resource{CameraID: camera}
 }
 
 // CouldEver reports whether some resource exists on which the principal may
@@ -221,12 +250,7 @@ func (p *Principal) CouldEver(a Action) bool {
 		return false
 	}
 	for _, s := range p.Scopes {
-		station, _ := s.Station()
-		if screen, ok := s.Screen(); ok {
-			station = screen
-		}
-		camera, _ := s.Camera()
-		if s.allows(a, Resource{StationID: station, CameraID: camera}) {
+		if s.allows(a, s.Own()) {
 			return true
 		}
 	}

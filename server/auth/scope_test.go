@@ -25,7 +25,10 @@ func TestRightsTable(t *testing.T) {
 		ForScreen("here"): {
 			{}: {Reference, Self}, here: {Reference, Show, Correct, Self}, there: {Reference, Self}, cam: {Reference, Show, Correct, Self},
 		},
-		"": {{}: nil, here: nil}, "station:": {{}: nil, here: nil}, "camera:": {{}: nil}, "root": {{}: nil},
+		ForListener("here"): {
+			{}: {Self}, here: {Show, Self}, there: {Self}, cam: {Show, Self},
+		},
+		"": {{}: nil, here: nil}, "station:": {{}: nil, here: nil}, "camera:": {{}: nil}, "listen:": {{}: nil, here: nil}, "root": {{}: nil},
 	}
 	for scope, resources := range may {
 		p := &Principal{Scopes: []Scope{scope}}
@@ -54,6 +57,8 @@ func TestCouldEver(t *testing.T) {
 	require.True(t, p.CouldEver(PushFrame))
 	require.False(t, p.CouldEver(Manage))
 	require.False(t, p.CouldEver(Review))
+	require.True(t, (&Principal{Scopes: []Scope{ForListener("here")}}).CouldEver(Show))
+	require.False(t, (&Principal{Scopes: []Scope{ForListener("here")}}).CouldEver(Correct))
 	ids, all := p.Stations(Look)
 	require.False(t, all)
 	require.Equal(t, []string{"here"}, ids)
@@ -62,9 +67,9 @@ func TestCouldEver(t *testing.T) {
 }
 
 func TestParseScopes(t *testing.T) {
-	got, err := ParseScopes([]string{"read", "camera:door-1", "read", "station:s1"})
+	got, err := ParseScopes([]string{"read", "camera:door-1", "read", "station:s1", "listen:s1"})
 	require.NoError(t, err)
-	require.Equal(t, []Scope{"camera:door-1", "read", "station:s1"}, got)
+	require.Equal(t, []Scope{"camera:door-1", "listen:s1", "read", "station:s1"}, got)
 	for _, bad := range [][]string{nil, {""}, {"Admin"}, {"station:"}, {"station:A"}, {"camera:../x"}, {"write"}, {"station:s1 "}} {
 		_, err := ParseScopes(bad)
 		require.Error(t, err, "%q", bad)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -21,6 +22,7 @@ type Store interface {
 	ListTokens(ctx context.Context, after string, limit int) (items []store.Token, next string, err error)
 	RevokeToken(ctx context.Context, id string, now time.Time) error
 	TouchToken(ctx context.Context, id string, now time.Time) error
+	GetToken(ctx context.Context, id string) (store.Token, error)
 
 	CreateSession(ctx context.Context, hash string, v store.Session) error
 	SessionByHash(ctx context.Context, hash string, now time.Time) (store.Session, error)
@@ -56,6 +58,9 @@ type Service struct {
 	log   *slog.Logger
 	now   func() time.Time
 	cache *lru.Cache[Digest, cached]
+
+	mu    sync.Mutex
+	ended []func(principalID string)
 }
 
 type cached struct {
@@ -115,7 +120,42 @@ func (s *Service) RevokeToken(ctx context.Context, id, by string) error {
 			s.cache.Remove(d)
 		}
 	}
+	s.end(id)
 	s.log.InfoContext(ctx, "token revoked", "token", id, "by", by)
+	return nil
+}
+
+// OnEnd makes f be called with the ID of every principal whose token is revoked,
+// or whose session is ended, by this process: what is open in its name is to be
+// closed at once. f must be quick. Of what other processes revoke, and of what
+// expires, Stands tells.
+func (s *Service) OnEnd(f func(principalID string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, f)
+}
+
+func (s *Service) end(principalID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.ended {
+		f(principalID)
+	}
+}
+
+// Stands returns ErrRefused for a token that is unknown, revoked or expired,
+// whoever revoked it, and nil for one that holds. Other errors: the store could
+// not say.
+func (s *Service) Stands(ctx context.Context, tokenID string) error {
+	t, err := s.store.GetToken(ctx, tokenID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return ErrRefused
+	case err != nil:
+		return fmt.Errorf("auth: looking up token %s: %w", tokenID, err)
+	case t.RevokedAt != nil, t.ExpiresAt != nil && !s.now().Before(*t.ExpiresAt):
+		return ErrRefused
+	}
 	return nil
 }
 
@@ -241,12 +281,14 @@ func (s *Service) CheckSession(ctx context.Context, secret string) (*Principal, 
 		return nil, time.Time{}, s.refused(key, "session", err)
 	}
 	c := cached{
-		principal: &Principal{ID: fmt.Sprintf("session-%x", key[:6]), Name: ses.User, Kind: BySession, Scopes: scopesOf(ses.Scopes)},
+		principal: &Principal{ID: sessionID(key), Name: ses.User, Kind: BySession, Scopes: scopesOf(ses.Scopes)},
 		expires:   ses.ExpiresAt, fresh: now.Add(cacheLife),
 	}
 	s.cache.Add(key, c)
 	return c.principal, c.expires, nil
 }
+
+func sessionID(key Digest) string { return fmt.Sprintf("session-%x", key[:6]) }
 
 // Leave ends a session at once.
 func (s *Service) Leave(ctx context.Context, secret string) error {
@@ -256,5 +298,6 @@ func (s *Service) Leave(ctx context.Context, secret string) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("auth: ending a session: %w", err)
 	}
+	s.end(sessionID(key))
 	return nil
 }

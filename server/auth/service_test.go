@@ -78,7 +78,12 @@ func TestRevocationIsAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.CheckToken(ctx, text)
 	require.NoError(t, err)
+	var ended []string
+	s.OnEnd(func(id string) { ended = append(ended, id) })
+	require.NoError(t, s.Stands(ctx, tok.ID))
 	require.NoError(t, s.RevokeToken(ctx, tok.ID, "root"))
+	require.Equal(t, []string{tok.ID}, ended)
+	require.ErrorIs(t, s.Stands(ctx, tok.ID), ErrRefused)
 	_, err = s.CheckToken(ctx, text)
 	require.ErrorIs(t, err, ErrRefused)
 	require.ErrorIs(t, s.RevokeToken(ctx, "unknown", "root"), store.ErrNotFound)
@@ -93,6 +98,14 @@ func TestRevocationIsAtOnce(t *testing.T) {
 	_, err = s.CheckToken(ctx, text)
 	require.ErrorIs(t, err, ErrRefused)
 	require.False(t, s.Known(text))
+	require.ErrorIs(t, s.Stands(ctx, tok.ID), ErrRefused)
+	require.ErrorIs(t, s.Stands(ctx, "unknown"), ErrRefused)
+
+	tok, _, err = s.IssueToken(ctx, "c", []Scope{Read}, c.now().Add(time.Minute), "root")
+	require.NoError(t, err)
+	require.NoError(t, s.Stands(ctx, tok.ID))
+	c.advance(time.Minute)
+	require.ErrorIs(t, s.Stands(ctx, tok.ID), ErrRefused, "expired")
 }
 
 func TestStoreAwayIsNoRefusal(t *testing.T) {
@@ -155,7 +168,12 @@ func TestLinkExpiresAndSessionEnds(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = s.CheckSession(ctx, sec)
 	require.NoError(t, err)
+	var ended []string
+	s.OnEnd(func(id string) { ended = append(ended, id) })
+	p, _, err := s.CheckSession(ctx, sec)
+	require.NoError(t, err)
 	require.NoError(t, s.Leave(ctx, sec))
+	require.Equal(t, []string{p.ID}, ended)
 	_, _, err = s.CheckSession(ctx, sec)
 	require.ErrorIs(t, err, ErrRefused)
 	require.NoError(t, s.Leave(ctx, sec))

@@ -25,6 +25,7 @@ type Config struct {
 	DataDir string  `koanf:"data_dir"`
 	Log     Log     `koanf:"log"`
 	HTTP    HTTP    `koanf:"http"`
+	MQTT    MQTT    `koanf:"mqtt"`
 	Queue   Queue   `koanf:"queue"`
 	Store   Store   `koanf:"store"`
 	Objects Objects `koanf:"objects"`
@@ -66,6 +67,21 @@ type HTTP struct {
 	// MaxBody bounds a request's body, and ReadTimeout its arrival.
 	MaxBody     Bytes         `koanf:"max_body"`
 	ReadTimeout time.Duration `koanf:"read_timeout"`
+}
+
+// MQTT is the listener for devices at the bins; see server/mqtt. It is this
+// process's own, whatever the queue is: an external NATS cluster's MQTT listener
+// is that cluster's business and knows nothing of these tokens.
+type MQTT struct {
+	// Listen is host:port, such as 127.0.0.1:1883; empty: there is no listener,
+	// but the demonstration's on a free port of the loopback. Off the loopback set
+	// a certificate: devices send their tokens.
+	Listen string `koanf:"listen"`
+	// TLSCert and TLSKey are PEM files; both or neither.
+	TLSCert string `koanf:"tls_cert"`
+	TLSKey  string `koanf:"tls_key"`
+	// MaxClients bounds the devices that are connected.
+	MaxClients int `koanf:"max_clients"`
 }
 
 // Queue is where deposits wait for the models.
@@ -261,6 +277,7 @@ func Default() Config {
 		DataDir: ".data",
 		Log:     Log{Level: "info", Format: "text"},
 		HTTP:    HTTP{Listen: "127.0.0.1:8080", MaxBody: 16 << 20, ReadTimeout: 30 * time.Second},
+		MQTT:    MQTT{MaxClients: 1000},
 		Queue: Queue{
 			Sync: true, MaxBytes: 2 << 30, MaxAge: 7 * day, MaxAttempts: 5, InFlight: 8,
 		},

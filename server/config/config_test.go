@@ -43,6 +43,9 @@ func TestErrorsNameFieldValueAndWhatIsAllowed(t *testing.T) {
 		`http.listen is "8080"; allowed: HOST:PORT`,
 		`http.tls_cert is "/does/not/exist.pem"`,
 		`http.tls_key is ""; allowed: a PEM file, set together with http.tls_cert`,
+		`mqtt.listen is "1883"; allowed: HOST:PORT`,
+		`mqtt.tls_key is ""; allowed: a PEM file, set together with mqtt.tls_cert`,
+		`mqtt.max_clients is "0"; allowed: from 1 to 100000`,
 		`evidence.pass_share is "2"; allowed: a number from 0 to 1`,
 		`screen.language is "fr"; allowed: zh-CN, en`,
 		`screen.volume is "101"`,
@@ -64,7 +67,7 @@ func TestUnknownSettingsAreErrors(t *testing.T) {
 	_, err = config.Load("", []string{"BINSIDE_HTTP_LISEN=x"}, nil)
 	require.ErrorContains(t, err, "BINSIDE_HTTP_LISEN")
 	_, err = config.Load("", nil, map[string]string{"listen": ":1"})
-	require.ErrorContains(t, err, "did you mean demo.listen, http.listen?")
+	require.ErrorContains(t, err, "did you mean demo.listen, http.listen, mqtt.listen?")
 }
 
 func TestUnreadableFiles(t *testing.T) {

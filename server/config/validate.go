@@ -17,6 +17,7 @@ func (c Config) Validate() error {
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	c.HTTP.validate(&v)
+	c.MQTT.validate(&v)
 	c.Queue.validate(&v)
 	v.that(c.Store.URL == "" || strings.HasPrefix(c.Store.URL, "sqlite:") || hasScheme(c.Store.URL, "postgres", "postgresql"),
 		"store.url", withoutSecrets(c.Store.URL), "sqlite:PATH or postgres://USER@HOST/DATABASE")
@@ -52,6 +53,16 @@ func (h HTTP) validate(v *checks) {
 	v.that(h.PublicURL == "" || hasScheme(h.PublicURL, "http", "https"), "http.public_url", h.PublicURL, "an http:// or https:// address")
 	v.that(h.MaxBody >= 1<<10 && h.MaxBody <= 256<<20, "http.max_body", h.MaxBody, "from 1 KiB to 256 MiB")
 	v.atLeast("http.read_timeout", h.ReadTimeout, time.Second)
+}
+
+func (m MQTT) validate(v *checks) {
+	if m.Listen != "" {
+		v.listener("mqtt.listen", m.Listen)
+	}
+	v.that((m.TLSCert == "") == (m.TLSKey == ""), "mqtt.tls_key", m.TLSKey, "a PEM file, set together with mqtt.tls_cert")
+	v.file("mqtt.tls_cert", m.TLSCert)
+	v.file("mqtt.tls_key", m.TLSKey)
+	v.that(m.MaxClients >= 1 && m.MaxClients <= 100_000, "mqtt.max_clients", m.MaxClients, "from 1 to 100000")
 }
 
 func (q Queue) validate(v *checks) {

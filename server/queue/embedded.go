@@ -32,7 +32,7 @@ func startEmbedded(cfg Config) (*embedded, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("queue: %w", err)
 	}
-	lock, err := lockDir(cfg.Dir)
+	lock, err := LockDir(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -117,9 +117,9 @@ func (e *embedded) stop() {
 	_ = e.lock.Close()
 }
 
-// lockDir takes the folder for this process, for JetStream itself does not:
-// two servers on one folder destroy each other's files.
-func lockDir(dir string) (*os.File, error) {
+// LockDir takes a folder for this process until the file is closed, for JetStream
+// itself does not: two servers on one folder destroy each other's files.
+func LockDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("queue: %w", err)

@@ -27,6 +27,7 @@ import (
 	"github.com/binside/binside/server/demonstration"
 	"github.com/binside/binside/server/explanation"
 	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/mqtt"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
@@ -47,10 +48,11 @@ var pageFiles = web.Files
 //
 // Start-up goes from what keeps things to what takes them in, so that nothing
 // is accepted that could not be kept: data folder, records, object store,
-// model (warmed up), queue, hub, worker, cameras, API, and last the listener.
+// model (warmed up), queue, hub, worker, cameras, API, and last the listeners, of
+// HTTP and of MQTT.
 //
-// Shutdown is the same backwards: the API takes no more requests and finishes
-// those it has; the cameras' detectors hand over what they hold; the worker
+// Shutdown is the same backwards: devices are told that the service is offline,
+// and disconnected; the API takes no more requests and finishes those it has; the cameras' detectors hand over what they hold; the worker
 // finishes what it has in hand, and what it has not begun stays on the queue's
 // disk; then queue, model, object store and records close. Every step waits
 // for its goroutines, the whole for at most drain_timeout.
@@ -80,6 +82,7 @@ type service struct {
 	deletions *deletion.Log
 	api       *api.Server
 	listener  net.Listener
+	mqtt      *mqtt.Service // nil where it does not listen
 
 	// closers undo what start has done, the last first.
 	closers []closer
@@ -109,7 +112,8 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *service
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.openFaces, s.checkBins, s.openQueue, s.startWorker, s.startPrompts, s.startDemonstration, s.startCameras, s.startAPI,
+		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.openFaces, s.checkBins, s.openQueue, s.startWorker,
+		s.startPrompts, s.startDemonstration, s.startCameras, s.startAPI, s.startMQTT,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -431,6 +435,37 @@ func (s *service) startAPI(ctx context.Context) error {
 	}
 	go func() { s.served <- s.api.Listen(s.listener) }()
 	s.onClose("api", func(ctx context.Context) error { return errors.Join(s.api.Shutdown(ctx), <-s.served) })
+	return nil
+}
+
+// startMQTT comes after the API, whose answers it carries.
+func (s *service) startMQTT(ctx context.Context) error {
+	c := s.cfg.MQTT
+	if c.Listen == "" && s.cfg.Demo.Enabled {
+		c.Listen = "127.0.0.1:0"
+	}
+	if c.Listen == "" {
+		return nil
+	}
+	devices, err := mqtt.New(mqtt.Config{
+		Listen: c.Listen, TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxClients: c.MaxClients,
+		Dir: filepath.Join(s.cfg.DataDir, "mqtt"), NoSync: !s.cfg.Queue.Sync, MaxPicture: int(s.cfg.Decoder.MaxBytes),
+	}, mqtt.Deps{
+		Auth: s.auth, BinSide: s.api, Store: s.store, Cameras: s.cameras, Hub: s.hub, Changes: s.changes,
+		Registerer: s.registry, Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := devices.Start(ctx); err != nil {
+		return err
+	}
+	s.mqtt = devices
+	s.onClose("MQTT", func(ctx context.Context) error { devices.Close(ctx); return nil })
+	s.log.Info("listening for MQTT devices", "address", devices.Addr())
+	if host, _, err := net.SplitHostPort(devices.Addr()); err == nil && c.TLSCert == "" && !net.ParseIP(host).IsLoopback() {
+		s.log.Warn("MQTT devices send their tokens in plain text: set mqtt.tls_cert and mqtt.tls_key", "address", devices.Addr())
+	}
 	return nil
 }
 

@@ -1,0 +1,181 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/binside/binside/server/notify"
+)
+
+// Service is the MQTT listener and this process's own client of it. Start brings
+// it up, Close takes it down.
+type Service struct {
+	cfg     Config
+	deps    Deps
+	gate    *gate
+	broker  *broker
+	metrics *metrics
+	own     paho.Client
+
+	// frames, deposits and words are what devices have pushed and nobody has
+	// worked on yet.
+	frames   *frames
+	deposits chan paho.Message
+	words    chan paho.Message
+	held     held
+	// answered bounds the answers to wrong messages, by topic.
+	answered *lru.Cache[string, *rate.Limiter]
+
+	stations stations // run's alone, and Close's after its end
+	sub      *notify.Subscription
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
+}
+
+// The bounds of what waits. Deposits have room for twice what may be unanswered on
+// the two filters, so that none that was acknowledged is turned away.
+const (
+	depositRoom = 4 * maxUnanswered
+	wordRoom    = 256
+	topicRoom   = 1024
+)
+
+// New makes a service that does nothing until Start.
+func New(cfg Config, deps Deps) (*Service, error) {
+	s := &Service{
+		cfg: cfg.withDefaults(), deps: deps, frames: newFrames(),
+		deposits: make(chan paho.Message, depositRoom), words: make(chan paho.Message, wordRoom),
+	}
+	if _, _, err := s.cfg.address(); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.gate, err = newGate(deps.Auth, deps.Logger); err != nil {
+		return nil, err
+	}
+	if s.answered, err = lru.New[string, *rate.Limiter](topicRoom); err != nil {
+		return nil, fmt.Errorf("mqtt: %w", err)
+	}
+	return s, nil
+}
+
+// Start listens, and works until Close.
+func (s *Service) Start(ctx context.Context) (err error) {
+	s.metrics = newMetrics(s.deps.Registerer, func() float64 { return float64(s.gate.count()) })
+	s.gate.metrics = s.metrics
+	if s.broker, err = startBroker(ctx, s.cfg, s.gate, s.deps.Logger); err != nil {
+		return err
+	}
+	if err = s.connect(); err != nil { //nolint:contextcheck // it connects again long after Start
+		s.broker.stop()
+		return err
+	}
+	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if s.sub, err = s.deps.Hub.Subscribe(ctx, nil); err != nil {
+		s.cancel()
+		s.own.Disconnect(0)
+		s.broker.stop()
+		return fmt.Errorf("mqtt: %w", err)
+	}
+	changes, leave := s.deps.Changes.Subscribe()
+	s.done.Go(func() {
+		defer leave()
+		s.run(ctx, changes)
+	})
+	s.done.Go(func() { s.watch(ctx) })
+	for range 2 {
+		s.done.Go(func() { s.lookAtFrames(ctx) })
+		s.done.Go(func() { s.takeDeposits(ctx) })
+	}
+	s.done.Go(func() { s.takeWords(ctx) })
+	s.deps.Auth.OnEnd(s.gate.cut)
+	s.gate.open.Store(true)
+	return nil
+}
+
+// Addr is the listener's host:port.
+func (s *Service) Addr() string { return s.broker.addr() }
+
+// Close lets nobody else in, leaves every station's state as offline, finishes
+// what is in hand and stops the listener. Deposits that were acknowledged and not
+// taken stay on the disk for the next start. Call it once, after Start.
+func (s *Service) Close(ctx context.Context) {
+	s.gate.open.Store(false)
+	s.cancel()
+	s.done.Wait()
+	s.sub.Close()
+	s.sayGoodbye(ctx)
+	s.own.Disconnect(quiesce)
+	s.broker.stop()
+}
+
+// quiesce is how long the own client may finish what it sends, in milliseconds.
+const quiesce = 250
+
+// connect makes the own client, which listens to what devices push.
+func (s *Service) connect() error {
+	opts := paho.NewClientOptions().
+		AddBroker("tcp://own").
+		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) { return s.broker.dial() }).
+		SetClientID(insideUser).SetUsername(insideUser).SetPassword(s.gate.secret).
+		SetProtocolVersion(4).SetCleanSession(false).
+		SetAutoReconnect(true).SetMaxReconnectInterval(time.Second).
+		SetKeepAlive(30 * time.Second).SetWriteTimeout(apiTimeout).SetConnectTimeout(apiTimeout).
+		SetAutoAckDisabled(true).
+		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { s.receive(m) }).
+		SetConnectionLostHandler(func(_ paho.Client, err error) {
+			s.held.clear()
+			s.deps.Logger.Warn("MQTT: own connection lost", "error", err)
+		}).
+		SetOnConnectHandler(func(c paho.Client) {
+			if err := wait(c.SubscribeMultiple(subscriptions, nil)); err != nil {
+				s.deps.Logger.Error("MQTT: what devices push is not heard", "error", err)
+			}
+		})
+	s.own = paho.NewClient(opts)
+	if err := wait(s.own.Connect()); err != nil {
+		return fmt.Errorf("mqtt: own client: %w", err)
+	}
+	// The handler above does the same after every reconnection; here it must have
+	// happened before a device may connect.
+	if err := wait(s.own.SubscribeMultiple(subscriptions, nil)); err != nil {
+		s.own.Disconnect(0)
+		return fmt.Errorf("mqtt: own subscriptions: %w", err)
+	}
+	return nil
+}
+
+var errNoAnswer = errors.New("mqtt: the server did not answer in time")
+
+func wait(t paho.Token) error {
+	if !t.WaitTimeout(apiTimeout) {
+		return errNoAnswer
+	}
+	return t.Error()
+}
+
+// watch looks after tokens and after pictures that nobody may keep.
+func (s *Service) watch(ctx context.Context) {
+	ticker := time.NewTicker(s.cfg.Look)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		s.gate.sweep(ctx)
+		if err := s.broker.forgetPictures(ctx); err != nil && ctx.Err() == nil {
+			s.deps.Logger.Warn("MQTT: retained pictures were not deleted", "error", err)
+		}
+	}
+}
