@@ -8,7 +8,7 @@ import (
 )
 
 // Scope is one right that a principal holds: "admin", "read", "station:ID",
-// "camera:ID" or "screen:ID".
+// "camera:ID", "screen:ID" or "agent:ID".
 type Scope string
 
 const (
@@ -22,6 +22,7 @@ const (
 	stationPrefix = "station:"
 	cameraPrefix  = "camera:"
 	screenPrefix  = "screen:"
+	agentPrefix   = "agent:"
 )
 
 // ForStation is the scope of one station: it reads that station and pushes
@@ -39,6 +40,15 @@ func ForScreen(stationID string) Scope { return Scope(screenPrefix + stationID) 
 // Screen is the station of a screen scope.
 func (s Scope) Screen() (stationID string, ok bool) {
 	return strings.CutPrefix(string(s), screenPrefix)
+}
+
+// ForAgent is the scope of a station's agent: it fetches what it works by,
+// hands in its station's inspections, and does nothing else.
+func ForAgent(stationID string) Scope { return Scope(agentPrefix + stationID) }
+
+// Agent is the station of an agent scope.
+func (s Scope) Agent() (stationID string, ok bool) {
+	return strings.CutPrefix(string(s), agentPrefix)
 }
 
 // Station is the station of a station scope.
@@ -68,6 +78,9 @@ func ParseScopes(words []string) ([]Scope, error) {
 		if !narrow {
 			id, narrow = s.Screen()
 		}
+		if !narrow {
+			id, narrow = s.Agent()
+		}
 		if narrow && !idPattern.MatchString(id) || !narrow && s != Admin && s != Read {
 			return nil, fmt.Errorf("%q is no scope: %s", w, scopeHelp)
 		}
@@ -77,7 +90,7 @@ func ParseScopes(words []string) ([]Scope, error) {
 	return slices.Compact(out), nil
 }
 
-const scopeHelp = `"admin", "read", "station:ID", "camera:ID" and "screen:ID" are`
+const scopeHelp = `"admin", "read", "station:ID", "camera:ID", "screen:ID" and "agent:ID" are`
 
 // Kind is how a principal proved who they are.
 type Kind string
@@ -129,13 +142,16 @@ const (
 	// Correct is to take a resident's answer to it, and to report that it was
 	// shown.
 	Correct Action = "correct"
+	// Attend is to be a station's agent: to fetch its bundle, with the cameras'
+	// credentials, and to hand in what was decided there.
+	Attend Action = "attend"
 	// Self is to look at and end one's own session.
 	Self Action = "self"
 )
 
 // Actions lists every action.
 var Actions = []Action{
-	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Show, Correct, Self,
+	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Show, Correct, Attend, Self,
 }
 
 // Resource is what an action is about; empty fields mean "not one in
@@ -154,6 +170,7 @@ const (
 	stationClass class = "station"
 	cameraClass  class = "camera"
 	screenClass  class = "screen"
+	agentClass   class = "agent"
 )
 
 // right is what a class of scope allows: on every resource, and on the one
@@ -167,6 +184,7 @@ var rights = map[class]right{
 	stationClass: {everywhere: []Action{Reference, Self}, own: []Action{Look, PushFrame, PushDeposit, Show, Correct}},
 	cameraClass:  {everywhere: []Action{Self}, own: []Action{PushFrame}},
 	screenClass:  {everywhere: []Action{Reference, Self}, own: []Action{Show, Correct}},
+	agentClass:   {everywhere: []Action{Self}, own: []Action{Attend}},
 }
 
 // Can reports whether the principal may do the action on the resource. A nil
@@ -200,6 +218,9 @@ func (s Scope) class(r Resource) (c class, owns bool) {
 	if id, ok := s.Screen(); ok && id != "" {
 		return screenClass, id == r.StationID
 	}
+	if id, ok := s.Agent(); ok && id != "" {
+		return agentClass, id == r.StationID
+	}
 	switch s {
 	case Admin:
 		return adminClass, true
@@ -220,6 +241,9 @@ func (p *Principal) CouldEver(a Action) bool {
 		station, _ := s.Station()
 		if screen, ok := s.Screen(); ok {
 			station = screen
+		}
+		if agent, ok := s.Agent(); ok {
+			station = agent
 		}
 		camera, _ := s.Camera()
 		if s.allows(a, Resource{StationID: station, CameraID: camera}) {

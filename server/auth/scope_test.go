@@ -25,6 +25,9 @@ func TestRightsTable(t *testing.T) {
 		ForScreen("here"): {
 			{}: {Reference, Self}, here: {Reference, Show, Correct, Self}, there: {Reference, Self}, cam: {Reference, Show, Correct, Self},
 		},
+		ForAgent("here"): {
+			{}: {Self}, here: {Attend, Self}, there: {Self}, cam: {Attend, Self},
+		},
 		"": {{}: nil, here: nil}, "station:": {{}: nil, here: nil}, "camera:": {{}: nil}, "root": {{}: nil},
 	}
 	for scope, resources := range may {
@@ -50,6 +53,8 @@ func TestNobodyMayDoAnything(t *testing.T) {
 
 func TestCouldEver(t *testing.T) {
 	p := &Principal{Scopes: []Scope{ForStation("here"), ForCamera("cam")}}
+	require.False(t, p.CouldEver(Attend))
+	require.True(t, (&Principal{Scopes: []Scope{ForAgent("here")}}).CouldEver(Attend))
 	require.True(t, p.CouldEver(Look))
 	require.True(t, p.CouldEver(PushFrame))
 	require.False(t, p.CouldEver(Manage))

@@ -118,6 +118,17 @@ type Inspection struct {
 	Review  *Review `json:"review,omitempty"`
 	// Prompt is what the bin side was told of it; nil where it was not.
 	Prompt *Prompt `json:"prompt,omitempty"`
+	// Relay is set where a station's agent decided and handed it in: the bin
+	// side is that agent's.
+	Relay *Relay `json:"relay,omitempty" doc:"Set where the station's agent decided it and handed it in"`
+}
+
+// Relay says how an inspection came from a station's agent.
+type Relay struct {
+	HandedAt time.Time `json:"handed_at"`
+	// ClockOffset was added to all its times: the server's clock less the
+	// station's, in microseconds.
+	ClockOffset int64 `json:"clock_offset_us" doc:"What was added to all its times because the station's clock differed from the server's, in microseconds"`
 }
 
 // Flagged reports whether the deposit waits for a person or was told to the

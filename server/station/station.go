@@ -17,7 +17,10 @@ type Station struct {
 	// the district down to the grid, e.g. "/xihu/beishan/baoshi/3".
 	RegionPath string `json:"region_path"`
 	// TimeZone is an IANA name, e.g. "Asia/Shanghai"; times are stored in UTC.
-	TimeZone  string    `json:"time_zone"`
+	TimeZone string `json:"time_zone"`
+	// Agent is set where an agent on the spot runs the station's cameras and
+	// decides, and not the server.
+	Agent     bool      `json:"agent"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }

@@ -26,6 +26,8 @@ type PlaceFilter struct {
 	StationID string
 	// RegionPath keeps the stations at or below a node of the region tree.
 	RegionPath string
+	// Here leaves out the cameras that agents on the spot run.
+	Here bool
 	// After is the cursor that the page before returned.
 	After string
 	Limit int
@@ -36,20 +38,20 @@ type PlaceFilter struct {
 func (s *Store) CreateStation(ctx context.Context, st *station.Station) error {
 	s.fresh(&st.ID, &st.CreatedAt, &st.UpdatedAt)
 	return s.write(ctx, "create station", func(ctx context.Context, tx *txn) error {
-		return tx.exec(ctx, `INSERT INTO stations (id, name, region_path, time_zone, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-			st.ID, st.Name, st.RegionPath, st.TimeZone, micros(st.CreatedAt), micros(st.UpdatedAt))
+		return tx.exec(ctx, `INSERT INTO stations (id, name, region_path, time_zone, agent, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			st.ID, st.Name, st.RegionPath, st.TimeZone, st.Agent, micros(st.CreatedAt), micros(st.UpdatedAt))
 	})
 }
 
-// UpdateStation replaces name, region path and time zone of the station that
+// UpdateStation replaces name, region path, time zone and agent of the station that
 // has st's ID and whose UpdatedAt is still the one in st, and sets UpdatedAt.
 // ErrNotFound: no such station. ErrConflict: it was changed since st was read.
 func (s *Store) UpdateStation(ctx context.Context, st *station.Station) error {
 	updated := s.after(st.UpdatedAt)
 	err := s.write(ctx, "update station", func(ctx context.Context, tx *txn) error {
 		return tx.change(ctx, "stations", st.ID,
-			`UPDATE stations SET name = $1, region_path = $2, time_zone = $3, updated_at = $4 WHERE id = $5 AND updated_at = $6`,
-			st.Name, st.RegionPath, st.TimeZone, micros(updated), st.ID, micros(st.UpdatedAt))
+			`UPDATE stations SET name = $1, region_path = $2, time_zone = $3, agent = $4, updated_at = $5 WHERE id = $6 AND updated_at = $7`,
+			st.Name, st.RegionPath, st.TimeZone, st.Agent, micros(updated), st.ID, micros(st.UpdatedAt))
 	})
 	if err == nil {
 		st.UpdatedAt = updated
@@ -57,11 +59,11 @@ func (s *Store) UpdateStation(ctx context.Context, st *station.Station) error {
 	return err
 }
 
-const selectStations = `SELECT id, name, region_path, time_zone, created_at, updated_at FROM stations`
+const selectStations = `SELECT id, name, region_path, time_zone, agent, created_at, updated_at FROM stations`
 
 func scanStation(row scanner) (station.Station, error) {
 	var st station.Station
-	err := row.Scan(&st.ID, &st.Name, &st.RegionPath, &st.TimeZone, at(&st.CreatedAt), at(&st.UpdatedAt))
+	err := row.Scan(&st.ID, &st.Name, &st.RegionPath, &st.TimeZone, &st.Agent, at(&st.CreatedAt), at(&st.UpdatedAt))
 	return st, err
 }
 
@@ -152,14 +154,16 @@ func (s *Store) ListBins(ctx context.Context, f PlaceFilter) (items []station.Bi
 // station. ErrInvalid: a region names a bin that the station does not have.
 func (s *Store) CreateCamera(ctx context.Context, c *station.Camera) error {
 	s.fresh(&c.ID, &c.CreatedAt, &c.UpdatedAt)
-	return s.write(ctx, "create camera", func(ctx context.Context, tx *txn) error {
-		regions, err := cameraJSON(ctx, tx, c)
-		if err != nil {
-			return err
-		}
-		return tx.exec(ctx, `INSERT INTO cameras (id, station_id, name, kind, url, transport, enabled, regions, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			c.ID, c.StationID, c.Name, string(c.Kind), c.URL, c.Transport, c.Enabled, regions, micros(c.CreatedAt), micros(c.UpdatedAt))
-	})
+	return s.write(ctx, "create camera", func(ctx context.Context, tx *txn) error { return insertCamera(ctx, tx, c) })
+}
+
+func insertCamera(ctx context.Context, tx *txn, c *station.Camera) error {
+	regions, err := cameraJSON(ctx, tx, c)
+	if err != nil {
+		return err
+	}
+	return tx.exec(ctx, `INSERT INTO cameras (id, station_id, name, kind, url, transport, enabled, regions, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		c.ID, c.StationID, c.Name, string(c.Kind), c.URL, c.Transport, c.Enabled, regions, micros(c.CreatedAt), micros(c.UpdatedAt))
 }
 
 // UpdateCamera replaces name, kind, URL, transport, enabled and regions as UpdateStation
@@ -216,6 +220,9 @@ func (s *Store) ListCameras(ctx context.Context, f PlaceFilter) (items []station
 	var w where
 	if f.StationID != "" {
 		w.add(`station_id = $`, f.StationID)
+	}
+	if f.Here {
+		w.add(`station_id NOT IN (SELECT id FROM stations WHERE agent)`)
 	}
 	return listPlaces(ctx, s, "list cameras", selectCameras, w, f, scanCamera, func(c station.Camera) string { return c.ID })
 }

@@ -18,7 +18,10 @@ func (s *Store) OpenPrompt(ctx context.Context, i *inspection.Inspection, p insp
 VALUES ($1, $2, $3, $4, '', $5, $6, $7) ON CONFLICT (inspection_id) DO NOTHING`,
 			i.ID, i.StationID, string(p.State), p.Means, micros(p.OpenedAt), micros(p.Until), optMicros(p.EndedAt))
 		opened = n > 0
-		return err
+		if err != nil || !opened {
+			return err
+		}
+		return s.repost(ctx, tx, i.ID)
 	})
 	return opened, err
 }
@@ -29,8 +32,11 @@ func (s *Store) EndPrompt(ctx context.Context, id string, state inspection.Promp
 	err := s.write(ctx, "end prompt", func(ctx context.Context, tx *txn) error {
 		n, err := tx.execN(ctx, `UPDATE prompts SET state = $1, means = $2, receipt = $3, ended_at = $4 WHERE inspection_id = $5 AND state = 'open'`,
 			string(state), means, receipt, micros(at), id)
-		if err != nil || n > 0 {
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			return s.repost(ctx, tx, id)
 		}
 		known, err := scanInt(tx.queryRow(ctx, `SELECT COUNT(*) FROM prompts WHERE inspection_id = $1`, id))
 		if err != nil {
