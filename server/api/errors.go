@@ -10,6 +10,7 @@ import (
 
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/explain"
+	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/explanation"
 	"github.com/binside/binside/server/notify"
@@ -49,6 +50,7 @@ var (
 	kindGone         = kind{slug: "gone", title: "No longer kept", status: http.StatusGone}
 	kindLinkRefused  = kind{slug: "link-refused", title: "The one-time link is unknown, used or too old", status: http.StatusUnauthorized}
 	kindType         = kind{slug: "unsupported-type", title: "Unsupported content type", status: http.StatusUnsupportedMediaType}
+	kindManaged      = kind{slug: "managed-elsewhere", title: "The station is managed by its server", status: http.StatusForbidden}
 	kindTooLarge     = kind{slug: "body-too-large", title: "The request is too large", status: http.StatusRequestEntityTooLarge}
 	kindInternal     = kind{slug: "internal", title: "Internal error", status: http.StatusInternalServerError, quiet: true}
 )
@@ -89,6 +91,9 @@ var errorKinds = []struct {
 	{explanation.ErrClosed, kindStopping},
 	{explain.ErrModelChanged, kind{slug: "model-changed", title: "The model was changed meanwhile", status: http.StatusServiceUnavailable, retry: time.Second}},
 	{models.ErrBusy, kind{slug: "models-busy", title: "The models are busy", status: http.StatusServiceUnavailable, retry: time.Second}},
+	{agents.ErrNoAgent, kind{slug: "no-agent", title: "The station is not set to be run by an agent", status: http.StatusConflict}},
+	{agents.ErrPictures, kind{slug: "pictures-missing", title: "The record is new here and pictures of it are missing", status: http.StatusUnprocessableEntity}},
+	{agents.ErrRecord, kindValidation},
 	{auth.ErrRefused, kindUnauthorised},
 	{auth.ErrExpiry, kindValidation},
 	{auth.ErrBadSignature, kind{slug: "link-invalid", title: "The link is not valid", status: http.StatusForbidden}},

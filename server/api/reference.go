@@ -120,14 +120,14 @@ func (s *Server) registerReference() {
 		method: http.MethodGet, path: base + "/taxonomy", id: "get-taxonomy", tag: "reference", action: auth.Reference,
 		summary: "Categories, item classes, which belongs where, and what residents are told",
 	}, func(context.Context, *struct{}) (*struct{ Body Taxonomy }, error) {
-		return &struct{ Body Taxonomy }{viewTaxonomy(s.Taxonomy)}, nil
+		return &struct{ Body Taxonomy }{viewTaxonomy(s.Rules().Taxonomy)}, nil
 	})
 
 	handle(s, route{
 		method: http.MethodGet, path: base + "/model", id: "get-model", tag: "reference", action: auth.Reference,
 		summary: "The running model's card",
 	}, func(context.Context, *struct{}) (*struct{ Body models.Card }, error) {
-		return &struct{ Body models.Card }{s.Card}, nil
+		return &struct{ Body models.Card }{*s.Rules().Card}, nil
 	})
 
 	handle(s, route{
@@ -215,8 +215,8 @@ func midnight(now time.Time, zone string) time.Time {
 }
 
 func (s *Server) isCategory(id string) bool {
-	_, ok := s.Taxonomy.Category(id)
+	_, ok := s.Rules().Taxonomy.Category(id)
 	return ok
 }
 
-func (s *Server) categoryOf(class string) (string, bool) { return s.Taxonomy.CategoryOf(class) }
+func (s *Server) categoryOf(class string) (string, bool) { return s.Rules().Taxonomy.CategoryOf(class) }

@@ -105,6 +105,9 @@ func (s *Server) correct(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	if i.Relay != nil {
+		return nil, kindPromptOver.problem("The station's own screen takes the answer")
+	}
 	if i.Prompt == nil || s.Prompts == nil {
 		return nil, kindNotFound.problem("Nobody was told of this deposit")
 	}

@@ -17,6 +17,7 @@ type NewStation struct {
 	Name       string `json:"name" minLength:"1" maxLength:"200"`
 	RegionPath string `json:"region_path,omitempty" maxLength:"500" pattern:"^(/[^/]+)+$" example:"/xihu/beishan/baoshi/3" doc:"Place in the tree of responsibility, from the district down"`
 	TimeZone   string `json:"time_zone,omitempty" maxLength:"64" default:"Asia/Shanghai" doc:"IANA name"`
+	Agent      bool   `json:"agent,omitempty" doc:"An agent on the spot runs its cameras and decides (binside station)"`
 }
 
 // StationChange is the body of PATCH /stations/{id}: what is absent stays.
@@ -24,6 +25,7 @@ type StationChange struct {
 	Name       *string `json:"name,omitempty" minLength:"1" maxLength:"200"`
 	RegionPath *string `json:"region_path,omitempty" maxLength:"500" pattern:"^(/[^/]+)*$"`
 	TimeZone   *string `json:"time_zone,omitempty" minLength:"1" maxLength:"64"`
+	Agent      *bool   `json:"agent,omitempty" doc:"An agent on the spot runs its cameras and decides, or this server does"`
 }
 
 type stationOut struct{ Body station.Station }
@@ -52,7 +54,7 @@ func (s *Server) registerStations() {
 			return nil, err
 		}
 		st := station.Station{
-			ID: in.Body.ID, Name: strings.TrimSpace(in.Body.Name), RegionPath: in.Body.RegionPath, TimeZone: in.Body.TimeZone,
+			ID: in.Body.ID, Name: strings.TrimSpace(in.Body.Name), RegionPath: in.Body.RegionPath, TimeZone: in.Body.TimeZone, Agent: in.Body.Agent,
 		}
 		if err := s.Store.CreateStation(ctx, &st); err != nil {
 			return nil, err
@@ -82,11 +84,15 @@ func (s *Server) registerStations() {
 		set(&st.Name, in.Body.Name)
 		set(&st.RegionPath, in.Body.RegionPath)
 		set(&st.TimeZone, in.Body.TimeZone)
+		set(&st.Agent, in.Body.Agent)
 		if err := checkZone(st.TimeZone); err != nil {
 			return nil, err
 		}
 		if err := s.Store.UpdateStation(ctx, &st); err != nil {
 			return nil, err
+		}
+		if in.Body.Agent != nil {
+			s.reload(ctx)
 		}
 		return &stationOut{st}, nil
 	})

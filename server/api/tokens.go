@@ -30,7 +30,7 @@ type IssuedToken struct {
 // NewToken is the body of POST /tokens.
 type NewToken struct {
 	Name      string     `json:"name" minLength:"1" maxLength:"200"`
-	Scopes    []string   `json:"scopes" minItems:"1" maxItems:"64" example:"[\"station:baoshi-3\"]" doc:"admin, read, station:ID, camera:ID or screen:ID"`
+	Scopes    []string   `json:"scopes" minItems:"1" maxItems:"64" example:"[\"station:baoshi-3\"]" doc:"admin, read, station:ID, camera:ID, screen:ID or agent:ID"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
@@ -95,6 +95,8 @@ func (s *Server) scopeExists(ctx context.Context, sc auth.Scope) error {
 	if id, ok := sc.Station(); ok {
 		_, err = s.Store.GetStation(ctx, id)
 	} else if id, ok := sc.Screen(); ok {
+		_, err = s.Store.GetStation(ctx, id)
+	} else if id, ok := sc.Agent(); ok {
 		_, err = s.Store.GetStation(ctx, id)
 	} else if id, ok := sc.Camera(); ok {
 		_, err = s.Store.GetCamera(ctx, id)

@@ -36,6 +36,11 @@ func (c Config) Validate() error {
 	}
 	c.Prompts.validate(&v)
 	c.Evidence.validate(&v)
+	v.that(c.Uplink.Server == "" || hasScheme(c.Uplink.Server, "https", "http"), "uplink.server", withoutSecrets(c.Uplink.Server), "https://HOST[:PORT]")
+	v.file("uplink.token_file", c.Uplink.TokenFile)
+	v.file("uplink.ca_file", c.Uplink.CAFile)
+	v.that(c.Uplink.MaxBytes >= 16<<20, "uplink.max_bytes", c.Uplink.MaxBytes, "at least 16 MiB")
+	v.atLeast("uplink.keep", c.Uplink.Keep, time.Minute)
 	v.between("demo.wrong_share", c.Demo.WrongShare, 0, 1)
 	v.listener("demo.listen", c.Demo.Listen)
 	v.atLeast("drain_timeout", c.DrainTimeout, time.Second)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,7 +51,7 @@ const tick = 200 * time.Millisecond
 
 // Service opens and ends prompts. Its methods may be called from any goroutine.
 type Service struct {
-	cfg    Config
+	cfg    atomic.Pointer[Config]
 	deps   Deps
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -68,16 +69,23 @@ type Service struct {
 // New makes a service that does nothing until Start.
 func New(cfg Config, deps Deps) *Service {
 	s := &Service{
-		cfg: cfg.withDefaults(), deps: deps, open: make(map[string]*inspection.Inspection),
+		deps: deps, open: make(map[string]*inspection.Inspection),
 		opened: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "binside_prompts_total", Help: "Misdeposits, by whether the bin side was told: shown, or why not."}, []string{"outcome"}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "binside_prompts_ended_total", Help: "Prompts that have ended, by how."}, []string{"state"}),
 	}
+	s.Configure(cfg)
 	if deps.Registerer != nil {
 		deps.Registerer.MustRegister(s.opened, s.ended)
 	}
 	return s
+}
+
+// Configure puts other settings in force for every prompt from now on.
+func (s *Service) Configure(cfg Config) {
+	cfg = cfg.withDefaults()
+	s.cfg.Store(&cfg)
 }
 
 // Start takes up the prompts that were open when the service stopped, and every
@@ -88,7 +96,9 @@ func (s *Service) Start(ctx context.Context) error {
 		return fmt.Errorf("correction: %w", err)
 	}
 	for _, i := range items {
-		s.open[i.ID] = i
+		if i.Relay == nil {
+			s.open[i.ID] = i
+		}
 	}
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if s.sub, err = s.deps.Hub.Subscribe(ctx, nil); err != nil {
@@ -135,6 +145,7 @@ func (s *Service) run(ctx context.Context) {
 // take looks at one stored inspection.
 func (s *Service) take(ctx context.Context, i *inspection.Inspection) {
 	switch {
+	case i.Relay != nil: // told, and ended, at the station
 	case i.Prompt != nil: // another server's doing
 		s.remember(i)
 	case i.Verdict == verdict.Tell:
@@ -159,7 +170,7 @@ func (s *Service) tell(ctx context.Context, i *inspection.Inspection) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	p := inspection.Prompt{State: inspection.PromptOpen, OpenedAt: now, Until: now.Add(s.cfg.Window)}
+	p := inspection.Prompt{State: inspection.PromptOpen, OpenedAt: now, Until: now.Add(s.cfg.Load().Window)}
 	why, err := s.withhold(ctx, i, now)
 	if why != "" {
 		p.State, p.Means, p.Until, p.EndedAt = inspection.PromptWithheld, why, now, &now
@@ -189,10 +200,11 @@ func (s *Service) tell(ctx context.Context, i *inspection.Inspection) {
 
 // withhold is the reason for which nothing is said.
 func (s *Service) withhold(ctx context.Context, i *inspection.Inspection, now time.Time) (string, error) {
-	if now.Sub(i.ReceivedAt) > s.cfg.Stale {
+	cfg := s.cfg.Load()
+	if now.Sub(i.ReceivedAt) > cfg.Stale {
 		return inspection.MeansStale, nil
 	}
-	if len(s.cfg.Quiet) > 0 {
+	if len(cfg.Quiet) > 0 {
 		st, err := s.deps.Store.GetStation(ctx, i.StationID)
 		if err != nil {
 			return "", err
@@ -201,17 +213,17 @@ func (s *Service) withhold(ctx context.Context, i *inspection.Inspection, now ti
 		if err != nil {
 			return "", err
 		}
-		for _, h := range s.cfg.Quiet {
+		for _, h := range cfg.Quiet {
 			if h.Holds(now.In(zone)) {
 				return inspection.MeansQuiet, nil
 			}
 		}
 	}
-	if s.cfg.Budget < 0 {
+	if cfg.Budget < 0 {
 		return "", nil
 	}
-	n, err := s.deps.Store.CountPrompts(ctx, i.StationID, now.Add(-s.cfg.BudgetSpan))
-	if err == nil && n >= int64(s.cfg.Budget) {
+	n, err := s.deps.Store.CountPrompts(ctx, i.StationID, now.Add(-cfg.BudgetSpan))
+	if err == nil && n >= int64(cfg.Budget) {
 		return inspection.MeansBudget, nil
 	}
 	return "", err

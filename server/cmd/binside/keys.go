@@ -1,35 +1,60 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/binside/binside/server/relay"
 )
 
-const signingKeyBytes = 32
+const keyBytes = 32
 
-// signingKey is the key that signs image links. It is made at the first start
-// and kept beside the data, readable by the service's user alone.
-func signingKey(dataDir string) ([]byte, error) {
-	path := filepath.Join(dataDir, "signing.key")
+// signingKey is the key that signs image links.
+func signingKey(dataDir string) ([]byte, error) { return secretKey(dataDir, "signing") }
+
+// bundleKey is the key that signs what stations' agents work by.
+func bundleKey(dataDir string) (ed25519.PrivateKey, error) {
+	seed, err := secretKey(dataDir, "agents")
+	if err != nil {
+		return nil, err
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+// publicKeyText is the public half of bundleKey as people hand it on.
+func publicKeyText(dataDir string) (string, error) {
+	key, err := bundleKey(dataDir)
+	if err != nil {
+		return "", err
+	}
+	public, _ := key.Public().(ed25519.PublicKey) // that of an Ed25519 key always is
+	return relay.KeyText(public), nil
+}
+
+// secretKey is 32 random bytes, made when they are first asked for and kept
+// beside the data, readable by the service's user alone.
+func secretKey(dataDir, name string) ([]byte, error) {
+	path := filepath.Join(dataDir, name+".key")
 	key, err := os.ReadFile(path)
-	if err == nil && len(key) == signingKeyBytes {
+	if err == nil && len(key) == keyBytes {
 		return key, nil
 	}
 	if err == nil {
-		return nil, fmt.Errorf("%s holds %d bytes, want %d: remove it to have a new one made", path, len(key), signingKeyBytes)
+		return nil, fmt.Errorf("%s holds %d bytes, want %d: remove it to have a new one made", path, len(key), keyBytes)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	key = make([]byte, signingKeyBytes)
+	key = make([]byte, keyBytes)
 	_, _ = rand.Read(key) // never fails, see crypto/rand
 	// Another process may be starting on the same folder: whoever links the
 	// finished file first wins.
-	tmp, err := os.CreateTemp(dataDir, "signing.*")
+	tmp, err := os.CreateTemp(dataDir, name+".*")
 	if err != nil {
 		return nil, err
 	}
