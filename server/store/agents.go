@@ -29,6 +29,7 @@ type Agent struct {
 // known here, after a restore. Numbers begin at the time in microseconds.
 func (s *Store) NumberBundle(ctx context.Context, stationID, digest string, have int64) (a Agent, err error) {
 	now := s.now().UTC().Truncate(time.Microsecond)
+	a.StationID = stationID
 	err = s.write(ctx, "number bundle", func(ctx context.Context, tx *txn) error {
 		var known sql.NullString
 		row := tx.queryRow(ctx, `SELECT sequence, digest, made_at FROM agents WHERE station_id = $1`+s.forUpdate(), stationID)
@@ -39,7 +40,7 @@ func (s *Store) NumberBundle(ctx context.Context, stationID, digest string, have
 		case err == nil && known.String == digest && a.Sequence >= have:
 			return nil
 		}
-		a.StationID, a.MadeAt = stationID, now
+		a.MadeAt = now
 		a.Sequence = max(a.Sequence+1, have+1, micros(now))
 		return tx.exec(ctx, `INSERT INTO agents (station_id, sequence, digest, made_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (station_id) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest, made_at = excluded.made_at`,
