@@ -244,6 +244,11 @@ func TestAgentGoesOffline(t *testing.T) {
 	for _, line := range []string{`binside_agent_up{station="here"} 1`, `binside_agent_backlog{station="here"} 7`, `binside_agent_clock_skew_seconds{station="here"} 12.5`} {
 		require.Contains(t, metrics, line)
 	}
+	var overview api.Overview
+	f.get("/api/v1/overview", f.read).into(t, &overview)
+	require.Equal(t, "here", overview.Items[0].Station.ID)
+	require.Equal(t, &status, overview.Items[0].Agent)
+	require.Nil(t, overview.Items[1].Agent)
 	ahead.Store(int64(61 * time.Second))
 	f.get(at, f.read).into(t, &status)
 	require.False(t, status.Online)

@@ -8,6 +8,7 @@ import (
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
@@ -67,6 +68,9 @@ type StationOverview struct {
 	Bins    []Bin           `json:"bins"`
 	Cameras []Camera        `json:"cameras"`
 	Today   Today           `json:"today"`
+	// Agent is there where an agent on the spot runs the station and has come
+	// once.
+	Agent *agents.AgentStatus `json:"agent,omitempty" doc:"Of a station that an agent on the spot runs, once it has come"`
 }
 
 // Today counts the inspections since the station's local midnight, by the
@@ -200,7 +204,21 @@ func (s *Server) stationOverview(ctx context.Context, st station.Station, now ti
 			today.Unreviewed += c.Unreviewed
 		}
 	}
-	return StationOverview{Station: st, Bins: s.viewBins(bins), Cameras: s.viewCameras(cameras), Today: today}, nil
+	agent, err := s.agentOf(ctx, st)
+	return StationOverview{Station: st, Bins: s.viewBins(bins), Cameras: s.viewCameras(cameras), Today: today, Agent: agent}, err
+}
+
+// agentOf is how the agent of a station does; nil where the server runs it, or
+// where none has come yet.
+func (s *Server) agentOf(ctx context.Context, st station.Station) (*agents.AgentStatus, error) {
+	if !st.Agent || s.Agents == nil {
+		return nil, nil
+	}
+	status, err := s.Agents.Status(ctx, st.ID)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	return &status, err
 }
 
 // midnight is the beginning of the day at a place, in UTC. Where a clock
