@@ -87,14 +87,8 @@ func (s *Service) content(ctx context.Context, stationID string) (*relay.Bundle,
 	if !st.Agent {
 		return nil, ErrNoAgent
 	}
-	b := &relay.Bundle{Station: st, Settings: s.cfg.Settings, Model: relay.Model{Version: s.cfg.ModelVersion}}
+	b := &relay.Bundle{Station: st, Taxonomy: s.table, Settings: s.cfg.Settings, Model: relay.Model{Version: s.cfg.ModelVersion, Files: s.files}}
 	b.Settings.Record = s.deps.Record(stationID)
-	for _, f := range s.files {
-		b.Model.Files = append(b.Model.Files, f)
-	}
-	if b.Taxonomy, err = s.cfg.Taxonomy.Document(); err != nil {
-		return nil, err
-	}
 	if b.Bins, err = all(ctx, stationID, s.deps.Store.ListBins); err != nil {
 		return nil, err
 	}

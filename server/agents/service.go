@@ -80,6 +80,7 @@ type Service struct {
 	cfg   Config
 	deps  Deps
 	files []relay.File
+	table string // the taxonomy as it travels
 
 	taken *prometheus.CounterVec
 
@@ -107,6 +108,9 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	var err error
 	if s.files, err = digestModel(cfg.Model); err != nil {
 		return nil, fmt.Errorf("agents: model: %w", err)
+	}
+	if s.table, err = cfg.Taxonomy.Document(); err != nil {
+		return nil, fmt.Errorf("agents: %w", err)
 	}
 	if err := s.recall(ctx); err != nil {
 		return nil, err

@@ -100,8 +100,6 @@ func (s *Server) bundle(c *fiber.Ctx) error {
 			return invalid("query.have", "a bundle's sequence is expected")
 		}
 	}
-	// What the agent is about to run must not run here as well.
-	s.reload(ctx)
 	signed, sequence, err := s.Agents.Bundle(ctx, id, have)
 	if err != nil {
 		return err
@@ -111,6 +109,8 @@ func (s *Server) bundle(c *fiber.Ctx) error {
 	if notModified(c, etag) {
 		return nil
 	}
+	// What the agent is about to run must not run here as well.
+	s.reload(ctx)
 	return sendJSON(c, http.StatusOK, signed)
 }
 

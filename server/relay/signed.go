@@ -43,7 +43,10 @@ func (s *Signed) Open(key ed25519.PublicKey) (*Bundle, error) {
 	if err := json.NewDecoder(bytes.NewReader(s.Payload)).Decode(b); err != nil {
 		return nil, fmt.Errorf("relay: bundle: %w", err)
 	}
-	return b, b.Validate()
+	if err := b.Validate(); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // KeyText is a public key as people hand it on: base64 (RFC 4648, URL

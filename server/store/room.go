@@ -20,14 +20,14 @@ func (s *Store) Kept(ctx context.Context) (int64, error) {
 // Room is what may go to make room.
 type Room string
 
-// What may go. None of them names a flag that the server lacks, nor one whose
+// What may go: Right are passes. None of them names a flag that the server lacks, nor one whose
 // prompt is open.
 const (
-	HandedPasses Room = `i.verdict = 'pass' AND o.revision <= o.acknowledged`
+	HandedRight Room = `i.verdict = 'pass' AND o.revision <= o.acknowledged`
 	// Handed is all that the server has.
 	Handed Room = `o.revision <= o.acknowledged
  AND NOT EXISTS (SELECT 1 FROM prompts p WHERE p.inspection_id = i.id AND p.state = 'open')`
-	WaitingPasses     Room = `i.verdict = 'pass' AND o.revision > o.acknowledged`
+	WaitingRight      Room = `i.verdict = 'pass' AND o.revision > o.acknowledged`
 	WaitingUnreadable Room = `i.verdict = 'unreadable' AND o.revision > o.acknowledged`
 )
 

@@ -68,7 +68,12 @@ func (l *liar) bundle(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	_ = json.NewEncoder(w).Encode(l.signed)
+	body, err := json.Marshal(l.signed)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	_, _ = w.Write(body)
 }
 
 func (l *liar) model(w http.ResponseWriter, r *http.Request) {

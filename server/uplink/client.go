@@ -24,8 +24,8 @@ import (
 	"github.com/binside/binside/server/relay"
 )
 
-// Refusal is the server's answer to what it would not do.
-type Refusal struct {
+// RefusalError is the server's answer to what it would not do.
+type RefusalError struct {
 	Status int
 	// Slug is the last word of the problem's type (RFC 9457), Detail its
 	// sentence.
@@ -33,7 +33,7 @@ type Refusal struct {
 	RetryAfter   time.Duration
 }
 
-func (r *Refusal) Error() string {
+func (r *RefusalError) Error() string {
 	return fmt.Sprintf("the server answers %d %s %s", r.Status, r.Slug, r.Detail)
 }
 
@@ -122,7 +122,7 @@ func (c *client) do(ctx context.Context, method, where string, body io.Reader, h
 }
 
 func refusalOf(res *http.Response) error {
-	r := &Refusal{Status: res.StatusCode}
+	r := &RefusalError{Status: res.StatusCode}
 	var p struct{ Type, Detail string }
 	// What is no problem document leaves the words empty.
 	_ = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&p)
@@ -234,7 +234,7 @@ func writeForm(form *multipart.Writer, r *relay.Record, pictures map[int][]byte)
 	for ordinal, data := range pictures {
 		name := strconv.Itoa(ordinal)
 		part, err := form.CreatePart(textproto.MIMEHeader{
-			"Content-Disposition": {fmt.Sprintf(`form-data; name="%s"; filename="%s.jpg"`, name, name)}, "Content-Type": {"image/jpeg"},
+			"Content-Disposition": {fmt.Sprintf(`form-data; name=%q; filename=%q`, name, name+".jpg")}, "Content-Type": {"image/jpeg"},
 		})
 		if err != nil {
 			return err

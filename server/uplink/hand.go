@@ -35,7 +35,7 @@ func (u *Uplink) handOn(ctx context.Context) {
 			failures++
 			u.metrics.failures.WithLabelValues("hand-in").Inc()
 			next = backoff(failures, u.cfg.MaxPause)
-			var r *Refusal
+			var r *RefusalError
 			if errors.As(err, &r) {
 				next = max(next, min(r.RetryAfter, u.cfg.MaxPause))
 			}
@@ -78,7 +78,7 @@ func (u *Uplink) hand(ctx context.Context, p store.Posting) error {
 	}
 	err = u.client.handIn(ctx, relay.NewRecord(i, p.Revision, u.clock.correction(p.Mark, i.DecidedAt)), pictures)
 	now := u.cfg.Clock.Wall()
-	var r *Refusal
+	var r *RefusalError
 	switch {
 	case err == nil:
 		u.metrics.handed.Inc()

@@ -127,6 +127,10 @@ func (u *Uplink) renew(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // stopped, and no failure
 	}
+	var r *RefusalError
+	if errors.As(err, &r) && r.Slug == "no-agent" {
+		return errors.Join(err, u.deps.Release(ctx))
+	}
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,9 @@ func (u *Uplink) reportOn(ctx context.Context) {
 
 // tell sends one report, and measures the clock by it.
 func (u *Uplink) tell(ctx context.Context) error {
+	if err := u.count(ctx); err != nil {
+		return err
+	}
 	s := u.Status()
 	r := &relay.Report{
 		Version: u.cfg.Version, Bundle: s.Bundle, Refused: s.Refused, Backlog: s.Backlog, Disk: s.Disk,

@@ -18,7 +18,7 @@ import (
 // shelf is where the agent keeps the bundle in force and its model, so that it
 // starts without a network.
 type shelf struct {
-	dir string
+	root *os.Root // the folder; the model's files are in modelsDir, by digest
 	// builtin holds files that need not be fetched, by digest.
 	builtin map[string]builtinFile
 }
@@ -28,15 +28,32 @@ type builtinFile struct {
 	name string
 }
 
-const bundleFile = "bundle.json"
+const (
+	bundleFile = "bundle.json"
+	modelsDir  = "models"
+)
 
 func newShelf(dir string, builtin fs.FS) (*shelf, error) {
-	s := &shelf{dir: dir, builtin: make(map[string]builtinFile)}
-	if err := os.MkdirAll(s.models(), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, modelsDir), 0o700); err != nil {
 		return nil, fmt.Errorf("uplink: %w", err)
 	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("uplink: %w", err)
+	}
+	s := &shelf{root: root, builtin: make(map[string]builtinFile)}
+	if err := s.know(builtin); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return s, nil
+}
+
+func (s *shelf) close() error { return s.root.Close() }
+
+// know learns the digests of the built-in files.
+func (s *shelf) know(builtin fs.FS) error {
 	if builtin == nil {
-		return s, nil
+		return nil
 	}
 	for _, name := range relay.ModelFiles {
 		f, err := builtin.Open(name)
@@ -46,19 +63,18 @@ func newShelf(dir string, builtin fs.FS) (*shelf, error) {
 		h := sha256.New()
 		_, err = io.Copy(h, f)
 		if err := errors.Join(err, f.Close()); err != nil {
-			return nil, fmt.Errorf("uplink: built-in model: %w", err)
+			return fmt.Errorf("uplink: built-in model: %w", err)
 		}
 		s.builtin[hex.EncodeToString(h.Sum(nil))] = builtinFile{builtin, name}
 	}
-	return s, nil
+	return nil
 }
 
-func (s *shelf) models() string            { return filepath.Join(s.dir, "models") }
-func (s *shelf) path(digest string) string { return filepath.Join(s.models(), digest) }
+func modelPath(digest string) string { return filepath.Join(modelsDir, digest) }
 
 // load reads the bundle that was kept last; fs.ErrNotExist where there is none.
 func (s *shelf) load() (*relay.Signed, error) {
-	data, err := os.ReadFile(filepath.Join(s.dir, bundleFile))
+	data, err := s.root.ReadFile(bundleFile)
 	if err != nil {
 		return nil, fmt.Errorf("uplink: kept bundle: %w", err)
 	}
@@ -77,30 +93,30 @@ func (s *shelf) keep(signed *relay.Signed, b *relay.Bundle) error {
 	if err != nil {
 		return fmt.Errorf("uplink: keeping the bundle: %w", err)
 	}
-	if err := writeWhole(s.dir, bundleFile, data); err != nil {
+	if err := s.writeWhole(bundleFile, data); err != nil {
 		return fmt.Errorf("uplink: keeping the bundle: %w", err)
 	}
 	return s.prune(b)
 }
 
-func writeWhole(dir, name string, data []byte) error {
-	tmp, err := os.CreateTemp(dir, name+".*") // for its owner alone
+func (s *shelf) writeWhole(name string, data []byte) error {
+	const tmp = "bundle.tmp" // one goroutine keeps bundles
+	f, err := s.root.OpenFile(tmp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // renamed where all went well
-	_, err = tmp.Write(data)
-	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp.Name(), filepath.Join(dir, name)); err != nil {
+	if err := s.root.Rename(tmp, name); err != nil {
 		return err
 	}
-	d, err := os.Open(dir)
+	dir, err := s.root.Open(".")
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func (s *shelf) prune(b *relay.Bundle) error {
@@ -108,13 +124,13 @@ func (s *shelf) prune(b *relay.Bundle) error {
 	for _, f := range b.Model.Files {
 		named[f.SHA256] = true
 	}
-	entries, err := os.ReadDir(s.models())
+	entries, err := fs.ReadDir(s.root.FS(), modelsDir)
 	if err != nil {
 		return fmt.Errorf("uplink: %w", err)
 	}
 	for _, e := range entries {
 		if !named[e.Name()] {
-			err = errors.Join(err, os.Remove(s.path(e.Name())))
+			err = errors.Join(err, s.root.Remove(modelPath(e.Name())))
 		}
 	}
 	return err
@@ -127,7 +143,7 @@ func (s *shelf) fetch(ctx context.Context, c *client, m *relay.Model) error {
 		if _, ok := s.builtin[f.SHA256]; ok {
 			continue
 		}
-		if info, err := os.Stat(s.path(f.SHA256)); err == nil && info.Size() == f.Bytes {
+		if info, err := s.root.Stat(modelPath(f.SHA256)); err == nil && info.Size() == f.Bytes {
 			continue // verified before it got that name
 		}
 		if err := s.fetchFile(ctx, c, f); err != nil {
@@ -140,8 +156,8 @@ func (s *shelf) fetch(ctx context.Context, c *client, m *relay.Model) error {
 const partial = ".part"
 
 func (s *shelf) fetchFile(ctx context.Context, c *client, f relay.File) error {
-	part := s.path(f.SHA256) + partial
-	out, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	part := modelPath(f.SHA256) + partial
+	out, err := s.root.OpenFile(part, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("uplink: model: %w", err)
 	}
@@ -152,10 +168,10 @@ func (s *shelf) fetchFile(ctx context.Context, c *client, f relay.File) error {
 	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
 		return err
 	}
-	if err := verify(part, f); err != nil {
-		return errors.Join(err, os.Remove(part))
+	if err := s.verify(part, f); err != nil {
+		return errors.Join(err, s.root.Remove(part))
 	}
-	if err := os.Rename(part, s.path(f.SHA256)); err != nil {
+	if err := s.root.Rename(part, modelPath(f.SHA256)); err != nil {
 		return fmt.Errorf("uplink: model: %w", err)
 	}
 	return nil
@@ -178,8 +194,8 @@ func (c *capped) Write(p []byte) (int, error) {
 // ErrDigest says that a file of the model is not the one that the bundle names.
 var ErrDigest = errors.New("uplink: a file of the model is not the one that was signed")
 
-func verify(path string, f relay.File) error {
-	in, err := os.Open(path)
+func (s *shelf) verify(path string, f relay.File) error {
+	in, err := s.root.Open(path)
 	if err != nil {
 		return fmt.Errorf("uplink: model: %w", err)
 	}
@@ -214,10 +230,10 @@ func (m *modelFS) Open(name string) (fs.File, error) {
 		if b, ok := m.shelf.builtin[f.SHA256]; ok {
 			return b.fsys.Open(b.name)
 		}
-		if err := verify(m.shelf.path(f.SHA256), f); err != nil {
+		if err := m.shelf.verify(modelPath(f.SHA256), f); err != nil {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 		}
-		return os.Open(m.shelf.path(f.SHA256))
+		return m.shelf.root.Open(modelPath(f.SHA256))
 	}
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }

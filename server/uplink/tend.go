@@ -108,22 +108,21 @@ func (u *Uplink) makeRoom(ctx context.Context) (int64, error) {
 		records bool
 		lost    bool // the server will never have it
 	}{
-		{room: store.HandedPasses}, {room: store.HandedPasses, records: true},
+		{room: store.HandedRight}, {room: store.HandedRight, records: true},
 		{room: store.Handed}, {room: store.Handed, records: true},
-		{room: store.WaitingPasses, lost: true}, {room: store.WaitingUnreadable, lost: true},
-		{room: store.WaitingPasses, records: true, lost: true},
+		{room: store.WaitingRight, lost: true}, {room: store.WaitingUnreadable, lost: true},
+		{room: store.WaitingRight, records: true, lost: true},
 	} {
 		for {
 			kept, err := u.deps.Store.Kept(ctx)
 			if err != nil || kept <= u.cfg.MaxBytes {
 				return kept, err
 			}
-			n := 0
+			drop := u.dropPictures
 			if kind.records {
-				n, err = u.dropRecords(ctx, kind.room, kept-u.cfg.MaxBytes, kind.lost)
-			} else {
-				n, err = u.dropPictures(ctx, kind.room, kept-u.cfg.MaxBytes, kind.lost)
+				drop = u.dropRecords
 			}
+			n, err := drop(ctx, kind.room, kept-u.cfg.MaxBytes, kind.lost)
 			if err != nil {
 				return kept, err
 			}

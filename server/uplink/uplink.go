@@ -107,6 +107,9 @@ type Deps struct {
 	// Apply puts a newer bundle in force, with the model that lies in the
 	// folder; after an error the one before is still in force.
 	Apply func(ctx context.Context, b *relay.Bundle, model fs.FS) error
+	// Release stops the station's cameras: the server runs them itself again.
+	// What was decided is handed in still, and a newer bundle takes it back.
+	Release func(ctx context.Context) error
 	// Describe fills in the parts of a report that only the station knows:
 	// model, taxonomy, cameras.
 	Describe func(*relay.Report)
@@ -196,6 +199,9 @@ func (u *Uplink) Close() {
 	}
 	u.client.close()
 	u.metrics.unregister()
+	if err := u.shelf.close(); err != nil {
+		u.cfg.Logger.Warn("the bundle's folder was not closed", "error", err)
+	}
 }
 
 // contact is when the server was last reached.
@@ -210,7 +216,7 @@ func (u *Uplink) reached(err error) {
 	if errors.Is(err, context.Canceled) {
 		return // given up here
 	}
-	var refusal *Refusal
+	var refusal *RefusalError
 	online := err == nil || errors.As(err, &refusal) && refusal.Status < 500
 	u.mu.Lock()
 	was := u.contact
@@ -285,7 +291,7 @@ func backoff(n int, most time.Duration) time.Duration {
 
 // wrapRefusal says more of refusals that a person must mend.
 func wrapRefusal(err error) error {
-	var r *Refusal
+	var r *RefusalError
 	if errors.As(err, &r) && (r.Status == 401 || r.Status == 403 || r.Status == 404) {
 		return fmt.Errorf("%w: is the token this station's, and not revoked? (binside agent enrol)", err)
 	}

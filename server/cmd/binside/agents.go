@@ -105,12 +105,12 @@ func newAgentEnrol() *cobra.Command {
 
   and then, at every start:
 
-    binside station --server %s --token-file token \
+    binside station --server %s --station %s --token-file token \
       --server-key %s
 
   The token is shown once; "binside token revoke" ends it.
 
-`, token, at, key)
+`, token, at, id, key)
 				return err
 			})
 		},

@@ -467,6 +467,7 @@ func startProgram(t *testing.T, args ...string) *process {
 }
 
 func (p *process) client(t *testing.T, token string) *client {
+	t.Helper()
 	return &client{t: t, base: p.url, token: token, http: &http.Client{Timeout: 30 * time.Second}}
 }
 

@@ -156,7 +156,7 @@ func (s *service) startUplink(ctx context.Context) error {
 	s.uplink = s.given.uplink
 	s.onClose("uplink", func(context.Context) error { s.uplink.Close(); return nil })
 	return s.uplink.Start(ctx, uplink.Deps{
-		Store: s.store, Objects: s.objects, Apply: s.apply, Describe: s.describe, Registerer: s.registry,
+		Store: s.store, Objects: s.objects, Apply: s.apply, Release: s.release, Describe: s.describe, Registerer: s.registry,
 	})
 }
 
@@ -208,6 +208,18 @@ func (s *service) apply(ctx context.Context, b *relay.Bundle, model fs.FS) error
 		s.worker.InvalidateBin(bin.ID)
 	}
 	s.log.Info("taxonomy in force", "taxonomy", tax.Ref(), "standard", tax.Standard)
+	return s.cameras.Reload(ctx)
+}
+
+// release stops the cameras, which the server runs again.
+func (s *service) release(ctx context.Context) error {
+	if len(s.cameras.States()) == 0 {
+		return nil
+	}
+	s.log.Warn("the server runs this station's cameras itself again: they are stopped here")
+	if err := s.store.PutPlaces(ctx, &s.given.bundle.Station, nil, nil); err != nil {
+		return err
+	}
 	return s.cameras.Reload(ctx)
 }
 

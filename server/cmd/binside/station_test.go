@@ -13,6 +13,7 @@ import (
 
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/base"
@@ -28,6 +30,7 @@ import (
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 
+	"github.com/binside/binside/server/demonstration"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/relay"
 	"github.com/binside/binside/server/station"
@@ -197,7 +200,9 @@ func TestStationHandsInOnceWhateverTheNetworkDoes(t *testing.T) {
 	w.set(whole)
 	close(stop)
 	pushed.Wait()
+	waited, began := agent.backlog(t), time.Now()
 	require.Eventually(t, func() bool { return int64(len(agent.all(t, "gate"))) == n.Load() && agent.backlog(t) == 0 }, 2*time.Minute, 50*time.Millisecond)
+	t.Logf("%d deposits, of which %d waited and were handed in within %s; answers lost %d", n.Load(), waited, time.Since(began).Round(time.Millisecond), w.lost())
 	here := agent.all(t, "gate")
 	for id := range here {
 		_, known := ids.Load(id)
@@ -243,7 +248,7 @@ func TestPromptIsTheStations(t *testing.T) {
 	mine, err := agent.store.GetInspection(t.Context(), told)
 	require.NoError(t, err)
 	require.Equal(t, mine.Prompt.Receipt, at().Prompt.Receipt)
-	require.Equal(t, 1, len(server.all(t, "gate")))
+	require.Len(t, server.all(t, "gate"), 1)
 }
 
 // toldDeposit pushes photographs until one is told.
@@ -297,6 +302,30 @@ func TestCamerasRunAtOnePlace(t *testing.T) {
 	require.Equal(t, 403, local.json("PATCH", "/api/v1/stations/gate", map[string]any{"name": "mine"}, nil), "the server manages it")
 	require.Equal(t, 200, c.json("PATCH", "/api/v1/stations/gate", map[string]any{"agent": false}, nil))
 	require.Contains(t, server.cameras.States(), "gate-cam")
+	require.Eventually(t, func() bool { return len(agent.cameras.States()) == 0 }, 10*time.Second, 20*time.Millisecond, "they are stopped at the agent")
+	require.Equal(t, 200, c.json("PATCH", "/api/v1/stations/gate", map[string]any{"agent": true}, nil))
+	require.NotContains(t, server.cameras.States(), "gate-cam")
+	require.Eventually(t, func() bool { return len(agent.cameras.States()) == 1 }, 10*time.Second, 20*time.Millisecond)
+}
+
+// The demonstration's camera runs at an agent: the detector, the models and the
+// verdicts are the station's, and what it decides comes to the server's wall.
+func TestDemonstrationAtAnAgent(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Demo.Enabled, cfg.Demo.WrongShare = true, 0.8
+	if _, err := simulation(cfg.Demo, taxonomy.Default(), nil); err != nil {
+		cameratest.Missing(t, "the demonstration's photographs: %v", err)
+	}
+	server := startService(t, cfg)
+	agent := startAgent(t, server.enrolled(t, demonstration.StationID, server.url()))
+	require.Eventually(t, func() bool {
+		for _, i := range server.all(t, demonstration.StationID) {
+			if i.Relay != nil && i.Source == inspection.FromStream && i.Flagged() && len(i.Evidence) > 0 {
+				return agent.all(t, demonstration.StationID)[i.ID] != nil
+			}
+		}
+		return false
+	}, 3*time.Minute, 200*time.Millisecond, "no misdeposit came from the station")
 }
 
 // An agent's token is for its own station and nothing else, and no other token
@@ -370,7 +399,7 @@ func TestModelAndTaxonomyAreSwappedUnderLoad(t *testing.T) {
 				return
 			default:
 			}
-			c.pushed("gate-kitchen", fmt.Sprint(k), file)
+			c.pushed("gate-kitchen", strconv.Itoa(k), file)
 			n.Add(1)
 		}
 	})

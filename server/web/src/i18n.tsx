@@ -85,8 +85,8 @@ const words = {
   agentNever: { zh: "尚未接入", en: "has not come yet" },
   agentWaiting: { zh: "{n} 条待传", en: "{n} waiting" },
   agentTrouble_silent: {
-    zh: "现场代理自 {at} 起没有联系:现场照常判断和提示,联网后会自动补传。",
-    en: "The station agent has not been heard of since {at}. The station goes on deciding and telling; what it decides comes when the network is back.",
+    zh: "现场代理自 {at} 起没有联系:只要设备还在运行,现场照常判断和提示,联网后自动补传。",
+    en: "The station agent has not been heard of since {at}. If it only lacks the network, it goes on deciding and telling, and hands all in later.",
   },
   agentTrouble_clock: { zh: "现场设备的时钟与服务器相差 {seconds} 秒;上传的时间已按服务器时钟修正,请在现场校时(NTP)。", en: "The station's clock differs from the server's by {seconds} s. Times are corrected as they come in; set the clock there by NTP." },
   agentTrouble_full: { zh: "现场磁盘已到上限,只剩未上传的标记:新的“通过”不再保留。", en: "The station's disk is at its bound and only flags that were never handed in are left: new passes are not kept." },
