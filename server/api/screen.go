@@ -22,7 +22,10 @@ type Screen struct {
 	// Blind are the conditions of the station's cameras that cannot be believed:
 	// it tells nobody meanwhile.
 	Blind []condition.Kind `json:"blind" doc:"Why nobody is told now; empty: all cameras are well"`
-	Now   time.Time        `json:"now" doc:"The server's clock, for the countdown"`
+	// Taxonomy is the one in force: a screen whose names are another's fetches
+	// them again.
+	Taxonomy string    `json:"taxonomy" doc:"Ref of the taxonomy in force"`
+	Now      time.Time `json:"now" doc:"The server's clock, for the countdown"`
 }
 
 // ScreenBin is one bin of the station.
@@ -157,7 +160,7 @@ func (s *Server) screen(ctx context.Context, id string) (Screen, error) {
 	if err != nil {
 		return Screen{}, err
 	}
-	out := Screen{StationID: st.ID, Name: st.Name, Prompts: []ScreenPrompt{}, Now: s.cfg.Now().UTC()}
+	out := Screen{StationID: st.ID, Name: st.Name, Prompts: []ScreenPrompt{}, Taxonomy: s.Rules().Taxonomy.Ref(), Now: s.cfg.Now().UTC()}
 	if out.Bins, err = s.screenBins(ctx, id); err != nil {
 		return out, err
 	}

@@ -114,7 +114,7 @@ func (st *screenStream) prompt(i *inspection.Inspection) error {
 }
 
 // screen sends the whole state, where it is asked for or the cameras' condition
-// or the bins have changed.
+// the taxonomy or the bins have changed.
 func (st *screenStream) screen(ctx context.Context, always bool) error {
 	ctx, cancel := context.WithTimeout(ctx, st.server.cfg.RequestTimeout)
 	defer cancel()
@@ -125,7 +125,7 @@ func (st *screenStream) screen(ctx context.Context, always bool) error {
 		}
 		return nil // the records may be away for a moment
 	}
-	same := slices.Equal(now.Blind, st.last.Blind) && slices.EqualFunc(now.Bins, st.last.Bins, func(a, b ScreenBin) bool {
+	same := now.Taxonomy == st.last.Taxonomy && slices.Equal(now.Blind, st.last.Blind) && slices.EqualFunc(now.Bins, st.last.Bins, func(a, b ScreenBin) bool {
 		return a.ID == b.ID && a.Name == b.Name && slices.Equal(a.Accepts, b.Accepts)
 	})
 	st.last = now

@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -281,4 +283,33 @@ func TestTokenIsGuarded(t *testing.T) {
 	u, err = New(cfg)
 	require.NoError(t, err)
 	u.Close()
+}
+
+// A server whose certificate is not of the system's authorities is known by a
+// file of its own, and by nothing less.
+func TestCertificateOfItsOwn(t *testing.T) {
+	l := newLiar(t)
+	l.offers(l.key, 1)
+	secure := httptest.NewTLSServer(l.Config.Handler)
+	defer secure.Close()
+	cfg := l.config(t)
+	cfg.Server = secure.URL
+	u, err := New(cfg)
+	require.NoError(t, err)
+	_, _, err = u.First(t.Context())
+	require.ErrorContains(t, err, "certificate")
+	u.Close()
+
+	cfg.CAFile = filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(cfg.CAFile, []byte("no certificate"), 0o600))
+	_, err = New(cfg)
+	require.ErrorContains(t, err, "no certificate in PEM")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
+	require.NoError(t, os.WriteFile(cfg.CAFile, block, 0o600))
+	u, err = New(cfg)
+	require.NoError(t, err)
+	defer u.Close()
+	b, _, err := u.First(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, b.Sequence)
 }

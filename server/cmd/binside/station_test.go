@@ -432,6 +432,9 @@ func TestModelAndTaxonomyAreSwappedUnderLoad(t *testing.T) {
 	require.Positive(t, pairs[changed])
 	require.Len(t, pairs, 2, "%v: a prediction was judged by another model's rules", pairs)
 	sameAtServer(t, server, "gate", here)
+	var screen api.Screen
+	require.Equal(t, 200, agent.client(t, auth.ForScreen("gate")).json("GET", "/api/v1/stations/gate/screen", nil, &screen))
+	require.Equal(t, "urban-four@changed", screen.Taxonomy, "the screen learns that names have changed")
 	entries, err := os.ReadDir(filepath.Join(agent.cfg.DataDir, "uplink", "models"))
 	require.NoError(t, err)
 	require.Len(t, entries, 3, "the old model's files have gone")

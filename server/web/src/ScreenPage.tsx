@@ -86,21 +86,26 @@ function useScreen(station: string) {
  * it stand two metres away. */
 export function ScreenPage({ station }: { station: string }) {
   const [table, setTable] = useState<Taxonomy | undefined>(keptTaxonomy);
+  const [wanted, setWanted] = useState("");
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout>;
     const load = () => taxonomy(station).then(setTable, () => { timer = setTimeout(load, 5_000); });
     void load();
     return () => clearTimeout(timer);
-  }, [station]);
+  }, [station, wanted]);
   const { t } = useI18n();
   if (!table) return <div className="screen"><p className="screen-note">{t("loading")}</p></div>;
-  return <TaxonomyProvider taxonomy={table}><Board station={station} /></TaxonomyProvider>;
+  return <TaxonomyProvider taxonomy={table}><Board station={station} onTaxonomy={setWanted} /></TaxonomyProvider>;
 }
 
-function Board({ station }: { station: string }) {
+function Board({ station, onTaxonomy }: { station: string; onTaxonomy: (ref: string) => void }) {
   const { t, list, toggle } = useI18n();
   const state = useScreen(station);
   const { screen, open, ended, thanks } = state;
+  const inForce = screen?.taxonomy;
+  useEffect(() => {
+    if (inForce) onTaxonomy(inForce);
+  }, [inForce, onTaxonomy]);
   const [muted, setMuted] = useState(false);
   const first = open[0];
   return (

@@ -35,6 +35,8 @@ export interface Screen {
   bins: ScreenBin[];
   prompts: ScreenPrompt[];
   blind: string[];
+  /** Ref of the taxonomy in force. */
+  taxonomy: string;
   now: string;
 }
 
