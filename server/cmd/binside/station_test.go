@@ -412,9 +412,7 @@ func TestModelAndTaxonomyAreSwappedUnderLoad(t *testing.T) {
 	cfg.Model.Dir, cfg.TaxonomyColours = otherModel(t, "other-1"), "other=black"
 	cfg.Taxonomy = changedTaxonomy(t)
 	server = startService(t, cfg)
-	w.mu.Lock()
-	w.server = server.listener.Addr().String()
-	w.mu.Unlock()
+	w.leadTo(server.listener.Addr().String())
 	require.Eventually(t, func() bool {
 		return agent.pool.Card().Version == "other-1" && agent.rules.Load().Taxonomy.Version == "changed"
 	}, time.Minute, 10*time.Millisecond)

@@ -33,11 +33,11 @@ const (
 type wire struct {
 	t        *testing.T
 	listener net.Listener
-	server   string
 
-	mu    sync.Mutex
-	state fault
-	conns map[net.Conn]struct{}
+	mu     sync.Mutex
+	server string
+	state  fault
+	conns  map[net.Conn]struct{}
 	// deafened is how many answers were lost.
 	deafened int
 	done     sync.WaitGroup
@@ -71,6 +71,13 @@ func (w *wire) set(f fault) {
 	}
 }
 
+// leadTo makes new connections end at another server.
+func (w *wire) leadTo(server string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.server = server
+}
+
 func (w *wire) is() fault {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -98,7 +105,10 @@ func (w *wire) accept() {
 }
 
 func (w *wire) join(station net.Conn) {
-	server, err := net.DialTimeout("tcp", w.server, 5*time.Second)
+	w.mu.Lock()
+	address := w.server
+	w.mu.Unlock()
+	server, err := net.DialTimeout("tcp", address, 5*time.Second)
 	if err != nil {
 		_ = station.Close()
 		return
