@@ -186,6 +186,14 @@ func (s Site) cell(accepts []string, alpha float64) *cell {
 	return c
 }
 
+// Station is the record that SetStation was given, nil for none. It must not be
+// changed.
+func (p *Policy) Station(station string) *Record {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.stations[station]
+}
+
 // SetStation makes the bounds of a station follow what its reviewed deposits
 // say; nil goes back to the risk sample alone.
 func (p *Policy) SetStation(station string, r *Record) error {

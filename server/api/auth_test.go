@@ -81,7 +81,7 @@ func TestWithoutCredentialsOnlyTheShellAnswers(t *testing.T) {
 }
 
 // writes are the actions that change something.
-var writes = []string{"push-frame", "push-deposit", "review", "label", "manage", "grant", "correct"}
+var writes = []string{"push-frame", "push-deposit", "review", "label", "manage", "grant", "correct", "attend"}
 
 func TestReadTokenCannotWrite(t *testing.T) {
 	f := start(t, options{})

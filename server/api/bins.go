@@ -45,13 +45,14 @@ type Bin struct {
 type binOut struct{ Body Bin }
 
 func (s *Server) viewBin(b station.Bin) Bin {
-	settings := s.Thresholds
+	rules := s.Rules()
+	settings := rules.Thresholds
 	if b.Thresholds != nil {
 		settings = *b.Thresholds
 	}
 	return Bin{
-		Bin: b, Settings: settings, Bound: s.Policy.At(b.StationID).Bound(b.Accepts, settings),
-		UnknownCategories: s.Taxonomy.Lacks(b.Accepts),
+		Bin: b, Settings: settings, Bound: rules.Policy.At(b.StationID).Bound(b.Accepts, settings),
+		UnknownCategories: rules.Taxonomy.Lacks(b.Accepts),
 	}
 }
 

@@ -12,12 +12,14 @@ import (
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/explanation"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
+	"github.com/binside/binside/server/relay"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/vision/codec"
@@ -107,6 +109,26 @@ type Explainer interface {
 	HeatMap(ctx context.Context, i *inspection.Inspection) (*explanation.HeatMap, error)
 }
 
+// Rules are what verdicts follow. All are read only.
+type Rules struct {
+	Taxonomy *taxonomy.Taxonomy
+	// Policy is by the same taxonomy; Thresholds are for bins that have none of
+	// their own.
+	Policy     *verdict.Policy
+	Thresholds verdict.Thresholds
+	// Card is the running model's.
+	Card *models.Card
+}
+
+// Agents is the server's side of the stations' agents; see agents.Service.
+type Agents interface {
+	Bundle(ctx context.Context, stationID string, have int64) (signed *relay.Signed, sequence int64, err error)
+	ModelFile(sha256 string) (file fs.File, bytes int64, err error)
+	Receive(ctx context.Context, stationID string, r *relay.Record, pictures map[int][]byte) error
+	Report(ctx context.Context, stationID string, r *relay.Report) error
+	Status(ctx context.Context, stationID string) (agents.AgentStatus, error)
+}
+
 // Demonstration reports on the demonstration station.
 type Demonstration interface {
 	Report(ctx context.Context) (DemonstrationReport, error)
@@ -143,15 +165,12 @@ type Deps struct {
 	// Redactor finds the people in uploaded samples.
 	Redactor pipeline.Redactor
 	// Prompts ends the bin side's prompts; nil where nobody is told.
-	Prompts  Prompts
-	Auth     *auth.Service
-	Taxonomy *taxonomy.Taxonomy
-	// Policy is what verdicts follow, by the same taxonomy; Thresholds are for
-	// bins that have none of their own.
-	Policy     *verdict.Policy
-	Thresholds verdict.Thresholds
-	// Card is the running model's.
-	Card models.Card
+	Prompts Prompts
+	Auth    *auth.Service
+	// Rules are those in force now.
+	Rules func() Rules
+	// Agents serves the stations' agents; nil where there are none.
+	Agents Agents
 	// BinChanged is called after a bin was changed, so that the worker asks
 	// for it anew; may be nil.
 	BinChanged func(id string)
@@ -213,15 +232,15 @@ type Config struct {
 	SecureCookie bool
 	// OpenMetrics lets /metrics answer without a credential.
 	OpenMetrics bool
-	// Thresholds are those of bins without their own (default
-	// verdict.DefaultThresholds).
-	Thresholds verdict.Thresholds
 	// Prompts are the settings of stations that have none of their own, all
 	// set; without them a screen speaks Chinese, loudly.
 	Prompts station.Prompts
 	// MediaDir is the only folder from which cameras of kind "file" may read;
 	// empty: such cameras cannot be made through the API.
 	MediaDir string
+	// Managed is set where a server manages this station: places, labels and
+	// reviews are changed there and not here.
+	Managed bool
 	// Now is the clock, for tests; nil is the real one.
 	Now func() time.Time
 }
@@ -248,9 +267,6 @@ func (c Config) withDefaults() Config {
 	orTime(&c.LinkLife, 5*time.Minute)
 	if c.Version == "" {
 		c.Version = "dev"
-	}
-	if c.Thresholds == (verdict.Thresholds{}) {
-		c.Thresholds = verdict.DefaultThresholds()
 	}
 	loud := 100
 	c.Prompts = c.Prompts.Over(station.Prompts{Language: station.Chinese, Volume: &loud})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/explain"
+	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/explanation"
 	"github.com/binside/binside/server/notify"
@@ -51,6 +52,7 @@ var (
 	kindGone         = kind{slug: "gone", title: "No longer kept", status: http.StatusGone}
 	kindLinkRefused  = kind{slug: "link-refused", title: "The one-time link is unknown, used or too old", status: http.StatusUnauthorized}
 	kindType         = kind{slug: "unsupported-type", title: "Unsupported content type", status: http.StatusUnsupportedMediaType}
+	kindManaged      = kind{slug: "managed-elsewhere", title: "The station is managed by its server", status: http.StatusForbidden}
 	kindTooLarge     = kind{slug: "body-too-large", title: "The request is too large", status: http.StatusRequestEntityTooLarge}
 	kindInternal     = kind{slug: "internal", title: "Internal error", status: http.StatusInternalServerError, quiet: true}
 )
@@ -101,6 +103,9 @@ var errorKinds = []struct {
 	{speech.ErrUnknown, kindNotFound},
 	{explain.ErrModelChanged, kind{slug: "model-changed", title: "The model was changed meanwhile", status: http.StatusServiceUnavailable, retry: time.Second}},
 	{models.ErrBusy, kind{slug: "models-busy", title: "The models are busy", status: http.StatusServiceUnavailable, retry: time.Second}},
+	{agents.ErrNoAgent, kind{slug: "no-agent", title: "The station is not set to be run by an agent", status: http.StatusConflict}},
+	{agents.ErrPictures, kind{slug: "pictures-missing", title: "The record is new here and pictures of it are missing", status: http.StatusUnprocessableEntity}},
+	{agents.ErrRecord, kindValidation},
 	{auth.ErrRefused, kindUnauthorised},
 	{auth.ErrExpiry, kindValidation},
 	{auth.ErrBadSignature, kind{slug: "link-invalid", title: "The link is not valid", status: http.StatusForbidden}},
@@ -121,20 +126,21 @@ var kindStopping = kind{slug: "stopping", title: "The service is stopping", stat
 
 // statusKinds are problems that Fiber or huma name only by their status.
 var statusKinds = map[int]kind{
-	http.StatusBadRequest:                  kindBadRequest,
-	http.StatusUnauthorized:                kindUnauthorised,
-	http.StatusForbidden:                   kindForbidden,
-	http.StatusNotFound:                    kindNotFound,
-	http.StatusMethodNotAllowed:            {slug: "method-not-allowed", title: "The method is not allowed here", status: http.StatusMethodNotAllowed},
-	http.StatusNotAcceptable:               {slug: "not-acceptable", title: "No acceptable representation", status: http.StatusNotAcceptable},
-	http.StatusRequestTimeout:              {slug: "request-timeout", title: "The request came too slowly", status: http.StatusRequestTimeout},
-	http.StatusRequestEntityTooLarge:       kindTooLarge,
-	http.StatusUnsupportedMediaType:        kindType,
-	http.StatusUnprocessableEntity:         kindValidation,
-	http.StatusTooManyRequests:             kindAttempts,
-	http.StatusRequestHeaderFieldsTooLarge: {slug: "headers-too-large", title: "The request's headers are too large", status: http.StatusRequestHeaderFieldsTooLarge},
-	http.StatusInternalServerError:         kindInternal,
-	http.StatusNotImplemented:              {slug: "method-unknown", title: "The method is unknown", status: http.StatusNotImplemented},
+	http.StatusBadRequest:                   kindBadRequest,
+	http.StatusUnauthorized:                 kindUnauthorised,
+	http.StatusForbidden:                    kindForbidden,
+	http.StatusNotFound:                     kindNotFound,
+	http.StatusMethodNotAllowed:             {slug: "method-not-allowed", title: "The method is not allowed here", status: http.StatusMethodNotAllowed},
+	http.StatusNotAcceptable:                {slug: "not-acceptable", title: "No acceptable representation", status: http.StatusNotAcceptable},
+	http.StatusRequestTimeout:               {slug: "request-timeout", title: "The request came too slowly", status: http.StatusRequestTimeout},
+	http.StatusRequestEntityTooLarge:        kindTooLarge,
+	http.StatusUnsupportedMediaType:         kindType,
+	http.StatusUnprocessableEntity:          kindValidation,
+	http.StatusRequestedRangeNotSatisfiable: {slug: "range-not-satisfiable", title: "There is nothing at that range", status: http.StatusRequestedRangeNotSatisfiable},
+	http.StatusTooManyRequests:              kindAttempts,
+	http.StatusRequestHeaderFieldsTooLarge:  {slug: "headers-too-large", title: "The request's headers are too large", status: http.StatusRequestHeaderFieldsTooLarge},
+	http.StatusInternalServerError:          kindInternal,
+	http.StatusNotImplemented:               {slug: "method-unknown", title: "The method is unknown", status: http.StatusNotImplemented},
 	// Fiber's word for a connection that broke while the request came in.
 	http.StatusBadGateway: kindBadRequest,
 }

@@ -78,9 +78,10 @@ func (s *Server) explain(ctx context.Context, in *IDPath) (*struct{ Body Explana
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
+	rules := s.Rules()
 	now := &explanation.BinNow{Name: bin.Name, Thresholds: bin.Thresholds}
 	return &struct{ Body Explanation }{Explanation{
-		Explanation: explanation.Describe(i, now, s.cfg.Thresholds, s.Taxonomy), HeatMap: s.heatMap(i),
+		Explanation: explanation.Describe(i, now, rules.Thresholds, rules.Taxonomy), HeatMap: s.heatMap(i),
 	}}, nil
 }
 

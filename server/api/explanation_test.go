@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/modelstest"
 	"github.com/binside/binside/server/api"
@@ -54,7 +55,7 @@ func explaining(t *testing.T, held bool) (*fixture, *turnstile) {
 		gate.pass = make(chan struct{})
 	}
 	s, err := explanation.New(explanation.Config{}, explanation.Deps{
-		Objects: f.objects, Classifier: gate, ModelVersion: func() string { return "tiny-1" }, Taxonomy: f.deps.Taxonomy,
+		Objects: f.objects, Classifier: gate, ModelVersion: func() string { return "tiny-1" }, Taxonomy: taxonomy.Default,
 	})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)

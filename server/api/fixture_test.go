@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,12 +34,14 @@ import (
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/base"
 	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/correction"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
+	"github.com/binside/binside/server/relay"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/server/store/object"
@@ -71,6 +74,7 @@ type fixture struct {
 	cameras *pipeline.Cameras
 	// redactor fails as the test wants it to.
 	redactor redactor
+	agents   *agents.Service
 	admin    string // tokens
 	read     string
 	status   atomic.Pointer[map[string]api.Readiness]
@@ -121,11 +125,26 @@ func start(tb testing.TB, o options) *fixture {
 	require.NoError(tb, err)
 	deps := api.Deps{
 		Store: f.store, Objects: f.objects, Intake: intake, Cameras: f.cameras, Hub: f.hub, Auth: f.auth, Redactor: nobody{},
-		Taxonomy: taxonomy.Default(), Card: models.Card{Version: "test-1", Classes: []string{"battery"}}, Demonstration: o.demo,
-		Policy: policy, Thresholds: verdict.DefaultThresholds(),
+		Rules: func() api.Rules {
+			return api.Rules{
+				Taxonomy: taxonomy.Default(), Card: &models.Card{Version: "test-1", Classes: []string{"battery"}},
+				Policy: policy, Thresholds: verdict.DefaultThresholds(),
+			}
+		}, Demonstration: o.demo,
 		Components: func(context.Context) map[string]api.Readiness { return *f.status.Load() },
 		SigningKey: bytes.Repeat([]byte{1}, 32), Log: log, Registerer: reg, Gatherer: reg, Changes: notify.NewChanges(),
 	}
+	_, key, err := ed25519.GenerateKey(nil)
+	require.NoError(tb, err)
+	f.agents, err = agents.New(ctx, agents.Config{
+		Key: key, Taxonomy: taxonomy.Default(), ModelVersion: "test-1", Now: o.cfg.Now,
+		Model:    fstest.MapFS{"model.onnx": {Data: []byte("0123456789")}, "card.json": {Data: []byte("{}")}},
+		Settings: relay.Settings{Thresholds: verdict.DefaultThresholds(), Retention: map[verdict.Verdict]time.Duration{verdict.Tell: time.Hour}},
+	}, agents.Deps{
+		Store: f.store, Objects: f.objects, Record: policy.Station, Stored: f.hub.Publish, Changed: deps.Changes.Publish, Registerer: reg, Logger: log,
+	})
+	require.NoError(tb, err)
+	deps.Agents = f.agents
 	if o.prompts.Window > 0 {
 		prompts := correction.New(o.prompts, correction.Deps{Store: f.store, Hub: f.hub, Changed: deps.Changes.Publish, Logger: log})
 		require.NoError(tb, prompts.Start(ctx))

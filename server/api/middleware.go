@@ -259,7 +259,10 @@ func sameOrigin(c *fiber.Ctx) bool {
 
 // mayEver checks, before anything is looked up, that the caller could do the
 // action at all.
-func mayEver(ctx context.Context, a auth.Action) error {
+func (s *Server) mayEver(ctx context.Context, a auth.Action) error {
+	if s.cfg.Managed && (a == auth.Manage || a == auth.Review || a == auth.Label) {
+		return kindManaged.problem("This station's server manages it: change it there")
+	}
 	if !principalOf(ctx).CouldEver(a) {
 		return kindForbidden.problem("This needs the right to " + string(a))
 	}

@@ -32,7 +32,7 @@ func (s *Server) openAPI() huma.Config {
 		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "Opened by a one-time link"},
 	}
 	c.Tags = []*huma.Tag{
-		{Name: "session"}, {Name: "places", Description: "Stations, their bins and cameras"}, {Name: "push"}, {Name: "inspections"},
+		{Name: "session"}, {Name: "places", Description: "Stations, their bins and cameras"}, {Name: "push"}, {Name: "agents", Description: "Stations that decide on the spot"}, {Name: "inspections"},
 		{Name: "samples"}, {Name: "reference"}, {Name: "tokens"}, {Name: "privacy", Description: "Who has looked, and what was deleted"}, {Name: "health"},
 	}
 	return c

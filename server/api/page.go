@@ -155,7 +155,7 @@ func (s *Server) serveDocs(c *fiber.Ctx) error {
 // serveSwagger sends the files of the page's swagger folder, to whom /docs is
 // open.
 func (s *Server) serveSwagger(c *fiber.Ctx) error {
-	if err := mayEver(c.UserContext(), auth.Reference); err != nil {
+	if err := s.mayEver(c.UserContext(), auth.Reference); err != nil {
 		return err
 	}
 	name := c.Params("*")

@@ -114,7 +114,7 @@ func (s *Server) viewReceipt(i *inspection.Inspection) Receipt {
 // receiptCategory names a category; by its id where the taxonomy in force does
 // not have it.
 func (s *Server) receiptCategory(id string) ReceiptCategory {
-	c, ok := s.Taxonomy.Category(id)
+	c, ok := s.Rules().Taxonomy.Category(id)
 	if !ok {
 		return ReceiptCategory{ID: id, Name: taxonomy.Name{ZH: id, EN: id}, Colour: "#64748B"}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
@@ -67,6 +68,9 @@ type StationOverview struct {
 	Bins    []Bin           `json:"bins"`
 	Cameras []Camera        `json:"cameras"`
 	Today   Today           `json:"today"`
+	// Agent is there where an agent on the spot runs the station and has come
+	// once.
+	Agent *agents.AgentStatus `json:"agent,omitempty" doc:"Of a station that an agent on the spot runs, once it has come"`
 }
 
 // Today counts the inspections since the station's local midnight, by the
@@ -120,14 +124,14 @@ func (s *Server) registerReference() {
 		method: http.MethodGet, path: base + "/taxonomy", id: "get-taxonomy", tag: "reference", action: auth.Reference,
 		summary: "Categories, item classes, which belongs where, and what residents are told",
 	}, func(context.Context, *struct{}) (*struct{ Body Taxonomy }, error) {
-		return &struct{ Body Taxonomy }{viewTaxonomy(s.Taxonomy)}, nil
+		return &struct{ Body Taxonomy }{viewTaxonomy(s.Rules().Taxonomy)}, nil
 	})
 
 	handle(s, route{
 		method: http.MethodGet, path: base + "/model", id: "get-model", tag: "reference", action: auth.Reference,
 		summary: "The running model's card",
 	}, func(context.Context, *struct{}) (*struct{ Body models.Card }, error) {
-		return &struct{ Body models.Card }{s.Card}, nil
+		return &struct{ Body models.Card }{*s.Rules().Card}, nil
 	})
 
 	handle(s, route{
@@ -200,7 +204,21 @@ func (s *Server) stationOverview(ctx context.Context, st station.Station, now ti
 			today.Unreviewed += c.Unreviewed
 		}
 	}
-	return StationOverview{Station: st, Bins: s.viewBins(bins), Cameras: s.viewCameras(cameras), Today: today}, nil
+	agent, err := s.agentOf(ctx, st)
+	return StationOverview{Station: st, Bins: s.viewBins(bins), Cameras: s.viewCameras(cameras), Today: today, Agent: agent}, err
+}
+
+// agentOf is how the agent of a station does; nil where the server runs it, or
+// where none has come yet.
+func (s *Server) agentOf(ctx context.Context, st station.Station) (*agents.AgentStatus, error) {
+	if !st.Agent || s.Agents == nil {
+		return nil, nil
+	}
+	status, err := s.Agents.Status(ctx, st.ID)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	return &status, err
 }
 
 // midnight is the beginning of the day at a place, in UTC. Where a clock
@@ -215,8 +233,8 @@ func midnight(now time.Time, zone string) time.Time {
 }
 
 func (s *Server) isCategory(id string) bool {
-	_, ok := s.Taxonomy.Category(id)
+	_, ok := s.Rules().Taxonomy.Category(id)
 	return ok
 }
 
-func (s *Server) categoryOf(class string) (string, bool) { return s.Taxonomy.CategoryOf(class) }
+func (s *Server) categoryOf(class string) (string, bool) { return s.Rules().Taxonomy.CategoryOf(class) }

@@ -50,7 +50,8 @@ func (r *routes) add(rt route) {
 func (*routes) takesPictures(target []byte) bool {
 	path, _, _ := bytes.Cut(target, []byte("?"))
 	return bytes.HasPrefix(path, []byte(base)) &&
-		(bytes.HasSuffix(path, []byte("/frames")) || bytes.HasSuffix(path, []byte("/deposits")) || bytes.HasSuffix(path, []byte("/samples")))
+		(bytes.HasSuffix(path, []byte("/frames")) || bytes.HasSuffix(path, []byte("/deposits")) || bytes.HasSuffix(path, []byte("/samples")) ||
+			bytes.HasSuffix(path, []byte("/agent/inspections")))
 }
 
 // isOpen reports whether the request may come without a credential: a positive
@@ -105,7 +106,7 @@ func handle[I, O any](s *Server, rt route, fn func(context.Context, *I) (*O, err
 	op := s.operation(rt)
 	if rt.action != anyone {
 		op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
-			if err := mayEver(ctx.Context(), rt.action); err != nil {
+			if err := s.mayEver(ctx.Context(), rt.action); err != nil {
 				s.writeProblem(ctx, err)
 				return
 			}
@@ -159,7 +160,7 @@ func (s *Server) handlePlain(rt route, describe func(*huma.Operation), fn fiber.
 	path := strings.NewReplacer("{", ":", "}", "").Replace(rt.path)
 	handler := func(c *fiber.Ctx) error {
 		if rt.action != anyone {
-			if err := mayEver(c.UserContext(), rt.action); err != nil {
+			if err := s.mayEver(c.UserContext(), rt.action); err != nil {
 				return err
 			}
 		}
@@ -186,6 +187,7 @@ func (s *Server) register() {
 	s.registerSpeech()
 	s.registerLatency()
 	s.registerReceipt()
+	s.registerAgents()
 	s.registerSamples()
 	s.registerReference()
 	s.registerTokens()

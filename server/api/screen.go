@@ -26,7 +26,10 @@ type Screen struct {
 	Language string      `json:"language" enum:"zh-CN,en" doc:"What the screen begins with, and speaks"`
 	Volume   int         `json:"volume" minimum:"0" maximum:"100" doc:"Of its voice, in percent"`
 	Voice    ScreenVoice `json:"voice"`
-	Now      time.Time   `json:"now" doc:"The server's clock, for the countdown"`
+	// Taxonomy is the one in force: a screen whose names are another's fetches
+	// them again.
+	Taxonomy string    `json:"taxonomy" doc:"Ref of the taxonomy in force"`
+	Now      time.Time `json:"now" doc:"The server's clock, for the countdown"`
 }
 
 // ScreenBin is one bin of the station.
@@ -113,6 +116,9 @@ func (s *Server) correct(ctx context.Context, in *struct {
 
 // answer ends a prompt by a resident's word.
 func (s *Server) answer(ctx context.Context, i *inspection.Inspection, outcome inspection.PromptState) (*inspection.Inspection, error) {
+	if i.Relay != nil {
+		return nil, kindPromptOver.problem("The station's own screen takes the answer")
+	}
 	if i.Prompt == nil || s.Prompts == nil {
 		return nil, kindNotFound.problem("Nobody was told of this deposit")
 	}
@@ -160,7 +166,10 @@ func (s *Server) screen(ctx context.Context, id string) (Screen, error) {
 		return Screen{}, err
 	}
 	own := st.Prompts.Over(s.cfg.Prompts)
-	out := Screen{StationID: st.ID, Name: st.Name, Prompts: []ScreenPrompt{}, Language: own.Language, Volume: *own.Volume, Voice: s.screenVoice(own), Now: s.cfg.Now().UTC()}
+	out := Screen{
+		StationID: st.ID, Name: st.Name, Prompts: []ScreenPrompt{}, Language: own.Language, Volume: *own.Volume, Voice: s.screenVoice(own),
+		Taxonomy: s.Rules().Taxonomy.Ref(), Now: s.cfg.Now().UTC(),
+	}
 	if out.Bins, err = s.screenBins(ctx, id); err != nil {
 		return out, err
 	}

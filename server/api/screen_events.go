@@ -116,7 +116,7 @@ func (st *screenStream) prompt(i *inspection.Inspection) error {
 }
 
 // screen sends the whole state, where it is asked for or the cameras' condition
-// or the bins have changed.
+// the taxonomy or the bins have changed.
 func (st *screenStream) screen(ctx context.Context, always bool) error {
 	ctx, cancel := context.WithTimeout(ctx, st.server.cfg.RequestTimeout)
 	defer cancel()
@@ -127,7 +127,8 @@ func (st *screenStream) screen(ctx context.Context, always bool) error {
 		}
 		return nil // the records may be away for a moment
 	}
-	same := now.Language == st.last.Language && now.Volume == st.last.Volume && now.Voice == st.last.Voice && slices.Equal(now.Blind, st.last.Blind) && slices.EqualFunc(now.Bins, st.last.Bins, func(a, b ScreenBin) bool {
+	same := now.Language == st.last.Language && now.Volume == st.last.Volume && now.Voice == st.last.Voice && now.Taxonomy == st.last.Taxonomy &&
+		slices.Equal(now.Blind, st.last.Blind) && slices.EqualFunc(now.Bins, st.last.Bins, func(a, b ScreenBin) bool {
 		return a.ID == b.ID && a.Name == b.Name && slices.Equal(a.Accepts, b.Accepts)
 	})
 	st.last = now

@@ -62,8 +62,8 @@ func New(deps Deps, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if deps.Components == nil || deps.Changes == nil || deps.Taxonomy == nil || deps.Log == nil || deps.Auth == nil {
-		return nil, errors.New("api: Components, Changes, Taxonomy, Auth and Log are needed")
+	if deps.Components == nil || deps.Changes == nil || deps.Rules == nil || deps.Log == nil || deps.Auth == nil {
+		return nil, errors.New("api: Components, Changes, Rules, Auth and Log are needed")
 	}
 	s := &Server{Deps: deps, cfg: cfg, limiter: limiter, receipts: receipts, signer: signer, metrics: newMetrics(deps.Registerer)}
 	if s.page, err = openPage(deps.Page); err != nil {

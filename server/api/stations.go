@@ -19,6 +19,7 @@ type NewStation struct {
 	TimeZone   string `json:"time_zone,omitempty" maxLength:"64" default:"Asia/Shanghai" doc:"IANA name"`
 	// Prompts are the station's own settings.
 	Prompts *station.Prompts `json:"prompts,omitempty" doc:"Its own settings of what residents are told; what is absent follows the service's"`
+	Agent   bool             `json:"agent,omitempty" doc:"An agent on the spot runs its cameras and decides (binside station)"`
 }
 
 // StationChange is the body of PATCH /stations/{id}: what is absent stays.
@@ -28,6 +29,7 @@ type StationChange struct {
 	TimeZone   *string `json:"time_zone,omitempty" minLength:"1" maxLength:"64"`
 	// Prompts replaces the station's own settings.
 	Prompts *station.Prompts `json:"prompts,omitempty" doc:"Replaces the station's own settings, all of them: what is absent in it follows the service's. In force from the next misdeposit on"`
+	Agent   *bool            `json:"agent,omitempty" doc:"An agent on the spot runs its cameras and decides, or this server does"`
 }
 
 type stationOut struct{ Body station.Station }
@@ -59,7 +61,7 @@ func (s *Server) registerStations() {
 			return nil, err
 		}
 		st := station.Station{
-			ID: in.Body.ID, Name: strings.TrimSpace(in.Body.Name), RegionPath: in.Body.RegionPath, TimeZone: in.Body.TimeZone,
+			ID: in.Body.ID, Name: strings.TrimSpace(in.Body.Name), RegionPath: in.Body.RegionPath, TimeZone: in.Body.TimeZone, Agent: in.Body.Agent,
 			Prompts: in.Body.Prompts,
 		}
 		if err := s.Store.CreateStation(ctx, &st); err != nil {
@@ -96,6 +98,7 @@ func (s *Server) changeStation(ctx context.Context, id string, change StationCha
 	set(&st.Name, change.Name)
 	set(&st.RegionPath, change.RegionPath)
 	set(&st.TimeZone, change.TimeZone)
+	set(&st.Agent, change.Agent)
 	if err := checkZone(st.TimeZone); err != nil {
 		return st, err
 	}
@@ -105,8 +108,13 @@ func (s *Server) changeStation(ctx context.Context, id string, change StationCha
 		}
 		st.Prompts = change.Prompts
 	}
-	err = s.Store.UpdateStation(ctx, &st)
-	return st, err
+	if err := s.Store.UpdateStation(ctx, &st); err != nil {
+		return st, err
+	}
+	if change.Agent != nil {
+		s.reload(ctx)
+	}
+	return st, nil
 }
 
 // listStations lists what the caller may see: everything, or the few stations

@@ -24,9 +24,13 @@ func TestAnotherTaxonomyInForce(t *testing.T) {
 	f.get("/api/v1/bins/bin-here", f.read).into(t, &bin)
 	require.Empty(t, bin.UnknownCategories)
 	deps := f.deps
-	var err error
-	deps.Taxonomy, err = taxonomy.Open("san-francisco-three", "landfill=grey")
-	require.NoError(t, err)
+	under := func(table *taxonomy.Taxonomy, err error) {
+		require.NoError(t, err)
+		rules := f.deps.Rules()
+		rules.Taxonomy = table
+		deps.Rules = func() api.Rules { return rules }
+	}
+	under(taxonomy.Open("san-francisco-three", "landfill=grey"))
 	f.serve(deps, api.Config{})
 
 	f.get("/api/v1/bins/bin-here", f.read).into(t, &bin)
@@ -53,8 +57,7 @@ func TestAnotherTaxonomyInForce(t *testing.T) {
 	require.Equal(t, "hazardous", tax.Categories[i].ID)
 	require.Empty(t, tax.Classes[0].StepAdvice, "there is one step")
 
-	deps.Taxonomy, err = taxonomy.Open("rural-two-step", "")
-	require.NoError(t, err)
+	under(taxonomy.Open("rural-two-step", ""))
 	f.serve(deps, api.Config{})
 	f.get("/api/v1/taxonomy", f.read).into(t, &tax)
 	i = slices.IndexFunc(tax.Classes, func(c api.ItemClass) bool { return c.ID == "metal" })

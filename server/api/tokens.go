@@ -30,7 +30,7 @@ type IssuedToken struct {
 // NewToken is the body of POST /tokens.
 type NewToken struct {
 	Name      string     `json:"name" minLength:"1" maxLength:"200"`
-	Scopes    []string   `json:"scopes" minItems:"1" maxItems:"64" example:"[\"station:baoshi-3\"]" doc:"admin, read, station:ID, camera:ID, screen:ID or listen:ID"`
+	Scopes    []string   `json:"scopes" minItems:"1" maxItems:"64" example:"[\"station:baoshi-3\"]" doc:"admin, read, station:ID, camera:ID, screen:ID, listen:ID or agent:ID"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 

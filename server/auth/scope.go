@@ -8,7 +8,7 @@ import (
 )
 
 // Scope is one right that a principal holds: "admin", "read", "station:ID",
-// "camera:ID", "screen:ID" or "listen:ID".
+// "camera:ID", "screen:ID", "listen:ID" or "agent:ID".
 type Scope string
 
 const (
@@ -23,6 +23,7 @@ const (
 	cameraPrefix  = "camera:"
 	screenPrefix  = "screen:"
 	listenPrefix  = "listen:"
+	agentPrefix   = "agent:"
 )
 
 // ForStation is the scope of one station: it reads that station and pushes
@@ -49,6 +50,15 @@ func (s Scope) Listener() (stationID string, ok bool) {
 // Screen is the station of a screen scope.
 func (s Scope) Screen() (stationID string, ok bool) {
 	return strings.CutPrefix(string(s), screenPrefix)
+}
+
+// ForAgent is the scope of a station's agent: it fetches what it works by,
+// hands in its station's inspections, and does nothing else.
+func ForAgent(stationID string) Scope { return Scope(agentPrefix + stationID) }
+
+// Agent is the station of an agent scope.
+func (s Scope) Agent() (stationID string, ok bool) {
+	return strings.CutPrefix(string(s), agentPrefix)
 }
 
 // Station is the station of a station scope.
@@ -81,6 +91,9 @@ func ParseScopes(words []string) ([]Scope, error) {
 		if !narrow {
 			id, narrow = s.Listener()
 		}
+		if !narrow {
+			id, narrow = s.Agent()
+		}
 		if narrow && !idPattern.MatchString(id) || !narrow && s != Admin && s != Read {
 			return nil, fmt.Errorf("%q is no scope: %s", w, scopeHelp)
 		}
@@ -90,7 +103,7 @@ func ParseScopes(words []string) ([]Scope, error) {
 	return slices.Compact(out), nil
 }
 
-const scopeHelp = `"admin", "read", "station:ID", "camera:ID", "screen:ID" and "listen:ID" are`
+const scopeHelp = `"admin", "read", "station:ID", "camera:ID", "screen:ID", "listen:ID" and "agent:ID" are`
 
 // Kind is how a principal proved who they are.
 type Kind string
@@ -146,13 +159,16 @@ const (
 	// Correct is to take a resident's answer to it, and to report that it was
 	// shown.
 	Correct Action = "correct"
+	// Attend is to be a station's agent: to fetch its bundle, with the cameras'
+	// credentials, and to hand in what was decided there.
+	Attend Action = "attend"
 	// Self is to look at and end one's own session.
 	Self Action = "self"
 )
 
 // Actions lists every action.
 var Actions = []Action{
-	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Audit, Oversee, Show, Correct, Self,
+	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Audit, Oversee, Show, Correct, Attend, Self,
 }
 
 // Resource is what an action is about; empty fields mean "not one in
@@ -172,6 +188,7 @@ const (
 	cameraClass  class = "camera"
 	screenClass  class = "screen"
 	listenClass  class = "listen"
+	agentClass   class = "agent"
 )
 
 // right is what a class of scope allows: on every resource, and on the one
@@ -186,6 +203,7 @@ var rights = map[class]right{
 	cameraClass:  {everywhere: []Action{Self}, own: []Action{PushFrame}},
 	screenClass:  {everywhere: []Action{Reference, Self}, own: []Action{Show, Correct}},
 	listenClass:  {everywhere: []Action{Self}, own: []Action{Show}},
+	agentClass:   {everywhere: []Action{Self}, own: []Action{Attend}},
 }
 
 // Can reports whether the principal may do the action on the resource. A nil
@@ -222,6 +240,9 @@ func (s Scope) class(r Resource) (c class, owns bool) {
 	if id, ok := s.Listener(); ok && id != "" {
 		return listenClass, id == r.StationID
 	}
+	if id, ok := s.Agent(); ok && id != "" {
+		return agentClass, id == r.StationID
+	}
 	switch s {
 	case Admin:
 		return adminClass, true
@@ -233,7 +254,7 @@ func (s Scope) class(r Resource) (c class, owns bool) {
 
 // Own is the one thing that a narrow scope names; nothing for a broad one.
 func (s Scope) Own() Resource {
-	for _, of := range []func() (string, bool){s.Station, s.Screen, s.Listener} {
+	for _, of := range []func() (string, bool){s.Station, s.Screen, s.Listener, s.Agent} {
 		if id, ok := of(); ok {
 			return Resource{StationID: id}
 		}

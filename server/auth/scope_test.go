@@ -28,7 +28,10 @@ func TestRightsTable(t *testing.T) {
 		ForListener("here"): {
 			{}: {Self}, here: {Show, Self}, there: {Self}, cam: {Show, Self},
 		},
-		"": {{}: nil, here: nil}, "station:": {{}: nil, here: nil}, "camera:": {{}: nil}, "listen:": {{}: nil, here: nil}, "root": {{}: nil},
+		ForAgent("here"): {
+			{}: {Self}, here: {Attend, Self}, there: {Self}, cam: {Attend, Self},
+		},
+		"": {{}: nil, here: nil}, "station:": {{}: nil, here: nil}, "camera:": {{}: nil}, "listen:": {{}: nil, here: nil}, "agent:": {{}: nil, here: nil}, "root": {{}: nil},
 	}
 	for scope, resources := range may {
 		p := &Principal{Scopes: []Scope{scope}}
@@ -53,6 +56,8 @@ func TestNobodyMayDoAnything(t *testing.T) {
 
 func TestCouldEver(t *testing.T) {
 	p := &Principal{Scopes: []Scope{ForStation("here"), ForCamera("cam")}}
+	require.False(t, p.CouldEver(Attend))
+	require.True(t, (&Principal{Scopes: []Scope{ForAgent("here")}}).CouldEver(Attend))
 	require.True(t, p.CouldEver(Look))
 	require.True(t, p.CouldEver(PushFrame))
 	require.False(t, p.CouldEver(Manage))

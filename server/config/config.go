@@ -15,7 +15,7 @@ import (
 	"github.com/binside/binside/server/station"
 )
 
-// Config is the whole configuration of `binside serve`. Keys are the koanf
+// Config is the whole configuration of `binside serve` and `binside station`. Keys are the koanf
 // tags joined by dots, e.g. "http.listen"; the variable of a key is BINSIDE_
 // and the key in upper case with every dot as an underscore, e.g.
 // BINSIDE_HTTP_LISTEN.
@@ -42,6 +42,7 @@ type Config struct {
 	Screen          Screen       `koanf:"screen"`
 	Evidence        Evidence     `koanf:"evidence"`
 	Privacy         Privacy      `koanf:"privacy"`
+	Uplink          Uplink       `koanf:"uplink"`
 	Demo            Demo         `koanf:"demo"`
 	// DrainTimeout bounds an orderly stop; what is queued by then stays on
 	// disk for the next start.
@@ -238,6 +239,27 @@ type Privacy struct {
 	Faces string `koanf:"faces"`
 }
 
+// Uplink is the server of a station's agent (`binside station`).
+type Uplink struct {
+	// Server is its address, https://HOST[:PORT]; plain http:// only to this
+	// machine, or with AllowHTTP. CAFile holds the certificates that it is
+	// checked by, in PEM; empty: the system's.
+	Server    string `koanf:"server"`
+	CAFile    string `koanf:"ca_file"`
+	AllowHTTP bool   `koanf:"allow_http"`
+	// Station is this one's id at the server.
+	Station string `koanf:"station"`
+	// TokenFile holds the agent's token, ServerKey is the key by which the
+	// server is known; `binside agent enrol` prints both.
+	TokenFile string `koanf:"token_file"`
+	ServerKey string `koanf:"server_key"`
+	// MaxBytes bounds what is kept of inspections: the oldest passes go first,
+	// and never a flag that the server lacks.
+	MaxBytes Bytes `koanf:"max_bytes"`
+	// Keep is for how long what the server has is kept here too.
+	Keep time.Duration `koanf:"keep"`
+}
+
 // Demo is the demonstration station that `--demo` adds.
 type Demo struct {
 	Enabled bool `koanf:"enabled"`
@@ -292,6 +314,7 @@ func Default() Config {
 			PassShare: 0.02,
 			Retention: Retention{Pass: 7 * day, Tell: 180 * day, Check: 90 * day, Unreadable: 30 * day},
 		},
+		Uplink:       Uplink{MaxBytes: 4 << 30, Keep: day},
 		Demo:         Demo{Seed: 1, WrongShare: 0.35, Listen: "127.0.0.1:0"},
 		DrainTimeout: 20 * time.Second,
 	}

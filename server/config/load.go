@@ -28,8 +28,13 @@ var notSettings = map[string]bool{"BINSIDE_CONFIG": true, "BINSIDE_ONNXRUNTIME":
 // does not exist is an error wherever it stands, so that a misspelt setting
 // is never silently the default.
 func Load(path string, environ []string, overrides map[string]string) (Config, error) {
+	return LoadOver(Default(), path, environ, overrides)
+}
+
+// LoadOver is Load with other defaults.
+func LoadOver(defaults Config, path string, environ []string, overrides map[string]string) (Config, error) {
 	k := koanf.New(".")
-	if err := k.Load(structs.Provider(Default(), "koanf"), nil); err != nil {
+	if err := k.Load(structs.Provider(defaults, "koanf"), nil); err != nil {
 		return Config{}, fmt.Errorf("config: defaults: %w", err)
 	}
 	known := make(map[string]bool)

@@ -47,7 +47,7 @@ func (s *Service) remove(ctx context.Context, r inspection.Removal) {
 	defer cancel()
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	until := p.Prompt.Until
-	if least := now.Add(s.cfg.Grace); until.Before(least) {
+	if least := now.Add(s.cfg.Load().Grace); until.Before(least) {
 		until = least
 	}
 	noted, err := s.deps.Store.RemovePrompt(ctx, p.ID, now, until)

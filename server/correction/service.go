@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -52,7 +53,7 @@ const tick = 200 * time.Millisecond
 
 // Service opens and ends prompts. Its methods may be called from any goroutine.
 type Service struct {
-	cfg    Config
+	cfg    atomic.Pointer[Config]
 	deps   Deps
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -80,7 +81,7 @@ func New(cfg Config, deps Deps) *Service {
 		panic(err) // only for a size below 1, and this one is a constant
 	}
 	s := &Service{
-		cfg: cfg.withDefaults(), deps: deps, open: make(map[string]*inspection.Inspection),
+		deps: deps, open: make(map[string]*inspection.Inspection),
 		removals: make(chan inspection.Removal, maxRemovals), denied: denied,
 		opened: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "binside_prompts_total", Help: "Misdeposits, by whether the bin side was told: shown, or why not."}, []string{"outcome"}),
@@ -89,10 +90,17 @@ func New(cfg Config, deps Deps) *Service {
 		taken: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "binside_prompt_removals_total", Help: "Things taken out of bins, by what they meant: noted at a prompt, none open, dropped, error."}, []string{"outcome"}),
 	}
+	s.Configure(cfg)
 	if deps.Registerer != nil {
 		deps.Registerer.MustRegister(s.opened, s.ended, s.taken)
 	}
 	return s
+}
+
+// Configure puts other settings in force for every prompt from now on.
+func (s *Service) Configure(cfg Config) {
+	cfg = cfg.withDefaults()
+	s.cfg.Store(&cfg)
 }
 
 // Start takes up the prompts that were open when the service stopped, and every
@@ -103,7 +111,9 @@ func (s *Service) Start(ctx context.Context) error {
 		return fmt.Errorf("correction: %w", err)
 	}
 	for _, i := range items {
-		s.open[i.ID] = i
+		if i.Relay == nil {
+			s.open[i.ID] = i
+		}
 	}
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if s.sub, err = s.deps.Hub.Subscribe(ctx, nil); err != nil {
@@ -152,6 +162,7 @@ func (s *Service) run(ctx context.Context) {
 // take looks at one stored inspection.
 func (s *Service) take(ctx context.Context, i *inspection.Inspection) {
 	switch {
+	case i.Relay != nil: // told, and ended, at the station
 	case i.Prompt != nil: // another server's doing
 		s.remember(i)
 		if s.denied.Contains(i.ID) {
@@ -211,17 +222,18 @@ func (s *Service) tell(ctx context.Context, i *inspection.Inspection) {
 // withhold returns the station's configuration, and the reason for which
 // nothing is said there.
 func (s *Service) withhold(ctx context.Context, i *inspection.Inspection, now time.Time) (cfg Config, why string, err error) {
+	cfg = *s.cfg.Load()
 	switch {
 	case s.denied.Contains(i.ID):
-		return s.cfg, inspection.MeansDenied, nil
-	case now.Sub(i.ReceivedAt) > s.cfg.Stale:
-		return s.cfg, inspection.MeansStale, nil
+		return cfg, inspection.MeansDenied, nil
+	case now.Sub(i.ReceivedAt) > cfg.Stale:
+		return cfg, inspection.MeansStale, nil
 	}
 	st, err := s.deps.Store.GetStation(ctx, i.StationID)
 	if err != nil {
-		return s.cfg, "", err
+		return cfg, "", err
 	}
-	if cfg, err = s.cfg.at(st.Prompts); err != nil {
+	if cfg, err = cfg.at(st.Prompts); err != nil {
 		return cfg, "", err
 	}
 	if len(cfg.Quiet) > 0 {

@@ -27,6 +27,12 @@ const (
 	Begun = "begun"
 	// Orphan: an image that no record names.
 	Orphan = "orphan"
+	// Handed: the server has had it from a station's agent for long enough.
+	Handed = "handed-in"
+	// Room: a station's agent had no more room for it.
+	Room = "room"
+	// Lost: it was not there any more, or damaged.
+	Lost = "lost"
 	// retention begins the reason of what was kept for its time; the verdict
 	// whose time that was follows.
 	retention = "retention:"
@@ -43,7 +49,7 @@ type Entry struct {
 	// Seq counts from 1 without a gap.
 	Seq int64     `json:"seq"`
 	At  time.Time `json:"at" doc:"In microseconds"`
-	// Reason is Begun, Orphan, or "retention:" and a verdict.
+	// Reason is one of those above, or "retention:" and a verdict.
 	Reason string `json:"reason" example:"retention:tell"`
 	// Key names the object, SHA256 (hex) what it held.
 	Key          string `json:"object_key"`

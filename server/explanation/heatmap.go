@@ -50,7 +50,7 @@ const (
 
 // explainable returns the picture that is explained, the best that is kept.
 func (s *Service) explainable(i *inspection.Inspection) (*inspection.Evidence, error) {
-	if _, ok := s.deps.Taxonomy.Category(i.Category); !ok {
+	if _, ok := s.deps.Taxonomy().Category(i.Category); !ok {
 		return nil, ErrNoCategory
 	}
 	for n := range i.Evidence {
@@ -79,7 +79,7 @@ func (s *Service) make(ctx context.Context, i *inspection.Inspection, e *inspect
 		return nil, fmt.Errorf("explanation: evidence %d of %s: %w", e.Ordinal, i.ID, err)
 	}
 	view := models.View{Image: img, Crop: scale.down(box)}
-	target := explain.Target{Category: i.Category, CategoryOf: s.deps.Taxonomy.CategoryOf}
+	target := explain.Target{Category: i.Category, CategoryOf: s.deps.Taxonomy().CategoryOf}
 	opts := explain.Options{Progress: step}
 	m, err := explain.Occlude(ctx, s.deps.Classifier, view, target, opts)
 	if errors.Is(err, explain.ErrModelChanged) {

@@ -40,8 +40,9 @@ type Deps struct {
 	Classifier models.Classifier
 	// ModelVersion is the version of the model in force.
 	ModelVersion func() string
-	Taxonomy     *taxonomy.Taxonomy
-	Registerer   prometheus.Registerer
+	// Taxonomy is the table in force.
+	Taxonomy   func() *taxonomy.Taxonomy
+	Registerer prometheus.Registerer
 }
 
 // Config bounds the work; zero values take the defaults.
@@ -141,7 +142,7 @@ func (s *Service) HeatMap(ctx context.Context, i *inspection.Inspection) (*HeatM
 }
 
 func (s *Service) key(i *inspection.Inspection) key {
-	return key{inspection: i.ID, model: s.deps.ModelVersion(), taxonomy: s.deps.Taxonomy.Ref()}
+	return key{inspection: i.ID, model: s.deps.ModelVersion(), taxonomy: s.deps.Taxonomy().Ref()}
 }
 
 // join returns the kept heat map, or else takes part in the flight that there

@@ -70,7 +70,7 @@ func newBed(t *testing.T, shut bool, cfg explanation.Config) *bed {
 	b.objects, err = object.NewLocal(t.TempDir(), 0)
 	require.NoError(t, err)
 	b.Service, err = explanation.New(cfg, explanation.Deps{
-		Objects: b.objects, Classifier: b.gate, ModelVersion: func() string { return *b.version.Load() }, Taxonomy: taxonomy.Default(),
+		Objects: b.objects, Classifier: b.gate, ModelVersion: func() string { return *b.version.Load() }, Taxonomy: taxonomy.Default,
 	})
 	require.NoError(t, err)
 	t.Cleanup(b.Close)

@@ -123,6 +123,17 @@ type Inspection struct {
 	Prompt *Prompt `json:"prompt,omitempty"`
 	// Steps travel with the announcement and are stored with the prompt alone.
 	Steps *Steps `json:"-" cbor:"steps,omitempty"`
+	// Relay is set where a station's agent decided and handed it in: the bin
+	// side is that agent's.
+	Relay *Relay `json:"relay,omitempty" doc:"Set where the station's agent decided it and handed it in"`
+}
+
+// Relay says how an inspection came from a station's agent.
+type Relay struct {
+	HandedAt time.Time `json:"handed_at"`
+	// ClockOffset was added to all its times: the server's clock less the
+	// station's, in microseconds.
+	ClockOffset int64 `json:"clock_offset_us" doc:"What was added to all its times because the station's clock differed from the server's, in microseconds"`
 }
 
 // Flagged reports whether the deposit waits for a person or was told to the

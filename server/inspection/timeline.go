@@ -84,3 +84,14 @@ func (t TimeLine) Durations() map[string]time.Duration {
 	between(StepWhole, begin, t.ShownAt)
 	return out
 }
+
+// Shifted are the steps by a clock that is offset ahead.
+func (s *Steps) Shifted(offset time.Duration) *Steps {
+	move := func(t time.Time) time.Time {
+		if t.IsZero() {
+			return t
+		}
+		return t.Add(offset)
+	}
+	return &Steps{CertainAt: move(s.CertainAt), TakenAt: move(s.TakenAt), InferredAt: move(s.InferredAt)}
+}

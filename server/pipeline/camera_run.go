@@ -174,14 +174,14 @@ func (r *cameraRun) state() CameraState {
 func (r *cameraRun) run(ctx context.Context) {
 	defer r.closeDetector()
 	r.feed.Run(ctx, r.look)
-	r.flush()
+	r.flush() //nolint:contextcheck // ctx has ended; what the detector held is redacted all the same
 }
 
 func (r *cameraRun) flush() {
 	if r.detector != nil {
 		for _, e := range r.detector.Flush() {
 			if e.Kind == deposit.Deposited {
-				r.queue(e) //nolint:contextcheck // ctx has ended; what the detector held is redacted all the same
+				r.queue(e)
 			}
 		}
 	}

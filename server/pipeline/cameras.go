@@ -139,12 +139,12 @@ func (c *Cameras) Reload(ctx context.Context) error {
 	return nil
 }
 
-// enabled asks the store for every enabled camera.
+// enabled asks the store for every enabled camera that is run here.
 func (c *Cameras) enabled(ctx context.Context) (map[string]station.Camera, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.StoreTimeout)
 	defer cancel()
 	all := make(map[string]station.Camera)
-	for f := (store.PlaceFilter{Limit: 200}); ; {
+	for f := (store.PlaceFilter{Here: true, Limit: store.MaxPage}); ; {
 		page, next, err := c.deps.Store.ListCameras(ctx, f)
 		if err != nil {
 			return nil, fmt.Errorf("pipeline: cameras: %w", err)

@@ -50,7 +50,7 @@ func (w *Worker) keep(ctx context.Context, d *inspection.Deposit, v verdict.Verd
 		w.metrics.evidenceBytes.Add(float64(len(img.JPEG)))
 		evidence = append(evidence, inspection.Evidence{
 			Ordinal: n, Key: key, SHA256: hex.EncodeToString(sum[:]), Bytes: len(img.JPEG),
-			Width: img.Width, Height: img.Height, Item: img.Item, ExpiresAt: decided.Add(w.cfg.Retention[v]),
+			Width: img.Width, Height: img.Height, Item: img.Item, ExpiresAt: decided.Add(w.rules.Load().now.Retention[v]),
 		})
 	}
 	return evidence

@@ -79,8 +79,8 @@ type IntakeConfig struct {
 	// MaxSide is the longest side, in pixels, of what is queued and stored;
 	// larger images are scaled down (default 1600).
 	MaxSide int
-	// MinSource is the model's, see MinSource: images are decoded at the
-	// smallest scale not below what it says.
+	// MinSource is the running model's, see MinSource: images are decoded at
+	// the smallest scale not below what it says.
 	MinSource MinSource
 	// Redactor finds the people in the pictures; without one none is taken.
 	Redactor Redactor

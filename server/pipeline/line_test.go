@@ -92,9 +92,9 @@ func newLine(tb testing.TB) *line {
 func (l *line) newWorker(change ...func(*pipeline.WorkerConfig, *pipeline.WorkerDeps)) *pipeline.Worker {
 	policy, err := verdict.NewPolicy(taxonomy.Default(), colourSample(), verdict.DefaultConfidence)
 	require.NoError(l.t, err)
-	cfg := pipeline.WorkerConfig{Thresholds: verdict.DefaultThresholds()}
+	cfg := pipeline.WorkerConfig{}
 	deps := pipeline.WorkerDeps{
-		Queue: l.queue, Store: l.records, Objects: l.objects, Deletions: l.deletions, Classifier: l.classifier, Policy: policy,
+		Queue: l.queue, Store: l.records, Objects: l.objects, Deletions: l.deletions, Classifier: l.classifier, Rules: pipeline.Rules{Policy: policy},
 		Hub: l.hub, Prepared: l.prepared, Metrics: l.metrics, Logger: l.log,
 	}
 	for _, c := range change {

@@ -47,10 +47,8 @@ func TestRealModel(t *testing.T) {
 	require.NoError(t, err)
 	l := newLine(t)
 	input := pool.Card().Input
-	l.work(func(c *pipeline.WorkerConfig, d *pipeline.WorkerDeps) {
-		c.MinSource = ort.Spec(input).MinSource
-		c.Thresholds = verdict.DefaultThresholds()
-		d.Classifier, d.Policy = pool, policy
+	l.work(func(_ *pipeline.WorkerConfig, d *pipeline.WorkerDeps) {
+		d.Classifier, d.Rules = pool, pipeline.Rules{Policy: policy, MinSource: ort.Spec(input).MinSource}
 	})
 	in := pipeline.NewIntake(pipeline.IntakeConfig{MinSource: ort.Spec(input).MinSource, Redactor: nobody{}},
 		l.records, l.queue, l.hub, l.prepared, l.metrics)

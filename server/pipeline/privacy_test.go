@@ -245,8 +245,8 @@ func (l *line) deletionLog() (all []deletion.Entry) {
 
 func TestNothingIsDeletedWithoutAnEntry(t *testing.T) {
 	l := newLine(t)
-	l.work(func(c *pipeline.WorkerConfig, _ *pipeline.WorkerDeps) {
-		c.Retention = map[verdict.Verdict]time.Duration{verdict.Tell: time.Microsecond}
+	l.work(func(_ *pipeline.WorkerConfig, d *pipeline.WorkerDeps) {
+		d.Rules.Retention = map[verdict.Verdict]time.Duration{verdict.Tell: time.Microsecond}
 	})
 	i := l.push(l.newIntake(), "", jpegOf(t, picture(320, 240, red)))
 	require.Equal(t, verdict.Tell, i.Verdict)
@@ -276,7 +276,9 @@ func TestRetentionIsPerVerdict(t *testing.T) {
 	times := map[verdict.Verdict]time.Duration{
 		verdict.Pass: time.Hour, verdict.Tell: 2 * time.Hour, verdict.Check: 3 * time.Hour, verdict.Unreadable: 4 * time.Hour,
 	}
-	l.work(func(c *pipeline.WorkerConfig, _ *pipeline.WorkerDeps) { c.Retention, c.PassShare = times, 1 })
+	l.work(func(_ *pipeline.WorkerConfig, d *pipeline.WorkerDeps) {
+		d.Rules.Retention, d.Rules.PassShare = times, 1
+	})
 	in := l.newIntake()
 	seen := map[verdict.Verdict]bool{}
 	for _, file := range [][]byte{

@@ -28,8 +28,8 @@ func (s *sticky) Delete(ctx context.Context, key string) error {
 
 func TestExpiredEvidenceGoes(t *testing.T) {
 	l := newLine(t)
-	l.work(func(c *pipeline.WorkerConfig, _ *pipeline.WorkerDeps) {
-		c.Retention = map[verdict.Verdict]time.Duration{verdict.Tell: time.Microsecond, verdict.Check: time.Hour}
+	l.work(func(_ *pipeline.WorkerConfig, d *pipeline.WorkerDeps) {
+		d.Rules.Retention = map[verdict.Verdict]time.Duration{verdict.Tell: time.Microsecond, verdict.Check: time.Hour}
 	})
 	in := l.newIntake()
 	file := jpegOf(t, picture(320, 240, red))

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"image"
 	"log/slog"
-	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/binside/binside/models"
@@ -22,20 +22,10 @@ import (
 	"github.com/binside/binside/vision/condition"
 )
 
-// WorkerConfig says how deposits are judged and what is kept of them; zero
-// values take the defaults.
+// WorkerConfig bounds a worker's work; zero values take the defaults.
 type WorkerConfig struct {
 	// InFlight is how many deposits are worked on at once (default 8).
 	InFlight int
-	// Thresholds are for bins without their own (default
-	// verdict.DefaultThresholds).
-	Thresholds verdict.Thresholds
-	// PassShare is the share of passes whose evidence is kept.
-	PassShare float64
-	// Retention is how long evidence is kept, by verdict (default 30 days).
-	Retention map[verdict.Verdict]time.Duration
-	// MinSource is the model's.
-	MinSource MinSource
 	// BinTTL is how long a bin's settings may be out of date (default 2 s).
 	BinTTL time.Duration
 	// The steps' time-outs: one question to the store (default 5 s), the
@@ -46,21 +36,6 @@ type WorkerConfig struct {
 func (c WorkerConfig) withDefaults() WorkerConfig {
 	if c.InFlight <= 0 {
 		c.InFlight = 8
-	}
-	if c.Thresholds == (verdict.Thresholds{}) {
-		c.Thresholds = verdict.DefaultThresholds()
-	}
-	if c.MinSource == nil {
-		c.MinSource = atLeast224
-	}
-	c.Retention = maps.Clone(c.Retention)
-	if c.Retention == nil {
-		c.Retention = make(map[verdict.Verdict]time.Duration)
-	}
-	for _, v := range verdict.All {
-		if c.Retention[v] <= 0 {
-			c.Retention[v] = 30 * 24 * time.Hour
-		}
 	}
 	for _, d := range []struct {
 		value *time.Duration
@@ -83,8 +58,8 @@ type WorkerDeps struct {
 	Objects    Objects
 	Deletions  Deletions
 	Classifier Classifier
-	// Policy decides, by the taxonomy that it was made with.
-	Policy   *verdict.Policy
+	// Rules are those in force at first; see Worker.Adopt.
+	Rules    Rules
 	Hub      *notify.Hub
 	Prepared *Prepared
 	Metrics  *Metrics
@@ -99,7 +74,7 @@ type Worker struct {
 	objects    Objects
 	deletions  Deletions
 	classifier Classifier
-	policy     *verdict.Policy
+	rules      atomic.Pointer[inForce]
 	hub        *notify.Hub
 	prepared   *Prepared
 	metrics    *Metrics
@@ -114,11 +89,13 @@ type Worker struct {
 // NewWorker wires a worker.
 func NewWorker(cfg WorkerConfig, d WorkerDeps) *Worker {
 	cfg = cfg.withDefaults()
-	return &Worker{
+	w := &Worker{
 		cfg: cfg, queue: d.Queue, store: d.Store, objects: d.Objects, deletions: d.Deletions, classifier: d.Classifier,
-		policy: d.Policy, hub: d.Hub, prepared: d.Prepared, metrics: d.Metrics, log: d.Logger,
+		hub: d.Hub, prepared: d.Prepared, metrics: d.Metrics, log: d.Logger,
 		bins: newBins(d.Store, cfg.BinTTL),
 	}
+	w.Adopt(d.Rules)
+	return w
 }
 
 // Start begins to take deposits, and to pass on what other servers on the same
@@ -210,17 +187,21 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 		return nil, err
 	}
 	steps.InferredAt = now()
+	rules, err := w.rulesFor(prediction)
+	if err != nil {
+		return nil, err
+	}
 	for _, v := range views {
 		codec.Recycle(v.Image)
 	}
-	thresholds := w.cfg.Thresholds
+	thresholds := rules.Thresholds
 	if bin.Thresholds != nil {
 		thresholds = *bin.Thresholds
 	}
 	best := &d.Images[0]
 	end := w.metrics.step("decide")
-	accepts, fits := w.fit(bin)
-	decision := w.policy.At(bin.StationID).Decide(prediction, accepts, thresholds,
+	accepts, fits := fit(rules.Policy, bin)
+	decision := rules.Policy.At(bin.StationID).Decide(prediction, accepts, thresholds,
 		verdict.Quality{Sharpness: best.Sharpness, Exposure: best.Exposure})
 	if !fits && decision.Verdict == verdict.Check {
 		decision.Reason = inspection.ReasonBin
@@ -229,7 +210,7 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 		decision.Verdict, decision.Reason = verdict.Unreadable, inspection.ReasonCamera(d.Condition)
 	}
 	end()
-	tax := w.policy.Taxonomy()
+	tax := rules.Policy.Taxonomy()
 	return &inspection.Inspection{
 		ID: d.ID, StationID: bin.StationID, BinID: d.BinID, CameraID: d.CameraID, Source: d.Source,
 		CapturedAt: d.CapturedAt, ReceivedAt: d.ReceivedAt, DecidedAt: now(),
@@ -246,8 +227,8 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 // fit returns the categories that a bin accepts. A bin that names a category
 // which the taxonomy lacks was set up for another table: nobody can say what
 // belongs in it, so that it accepts nothing and everything goes to a person.
-func (w *Worker) fit(bin station.Bin) (accepts []string, fits bool) {
-	if len(w.policy.Taxonomy().Lacks(bin.Accepts)) > 0 {
+func fit(policy *verdict.Policy, bin station.Bin) (accepts []string, fits bool) {
+	if len(policy.Taxonomy().Lacks(bin.Accepts)) > 0 {
 		return nil, false
 	}
 	return bin.Accepts, true
@@ -298,7 +279,7 @@ func (w *Worker) decode(stored *inspection.Image) (*vision.Image, error) {
 		item = *stored.Item
 	}
 	itemW, itemH := item.MaxX-item.MinX, item.MaxY-item.MinY
-	minW, minH := w.cfg.MinSource(itemW, itemH)
+	minW, minH := w.rules.Load().now.MinSource(itemW, itemH)
 	// least is the length of a side of the whole at which the item's reaches
 	// its own least.
 	least := func(side, item, itemLeast int) int { return (side*itemLeast + item - 1) / max(item, 1) }
@@ -348,7 +329,7 @@ func (w *Worker) classify(ctx context.Context, views []models.View) (models.Pred
 
 // record keeps the evidence, stores the inspection and announces it.
 func (w *Worker) record(ctx context.Context, d *inspection.Deposit, i *inspection.Inspection, attempt int) error {
-	i.Sampled = i.Verdict == verdict.Pass && sampled(d.ID, w.cfg.PassShare)
+	i.Sampled = i.Verdict == verdict.Pass && sampled(d.ID, w.rules.Load().now.PassShare)
 	if i.Verdict != verdict.Pass || i.Sampled {
 		end := w.metrics.step("evidence")
 		i.Evidence = w.keep(ctx, d, i.Verdict, i.DecidedAt)

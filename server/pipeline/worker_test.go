@@ -76,7 +76,7 @@ func TestDepositBecomesInspection(t *testing.T) {
 
 func TestSampledPassesAreDecidedByTheirID(t *testing.T) {
 	l := newLine(t)
-	w := l.newWorker(func(c *pipeline.WorkerConfig, _ *pipeline.WorkerDeps) { c.PassShare = 0.25 })
+	w := l.newWorker(func(_ *pipeline.WorkerConfig, d *pipeline.WorkerDeps) { d.Rules.PassShare = 0.25 })
 	sampled := 0
 	for range 80 {
 		d := l.deposit(green)
@@ -309,7 +309,7 @@ func TestBinOfAnotherTaxonomy(t *testing.T) {
 	require.NoError(t, err)
 	policy, err := verdict.NewPolicy(rural, colourSample(), verdict.DefaultConfidence)
 	require.NoError(t, err)
-	w := l.work(func(_ *pipeline.WorkerConfig, d *pipeline.WorkerDeps) { d.Policy = policy })
+	w := l.work(func(_ *pipeline.WorkerConfig, d *pipeline.WorkerDeps) { d.Rules.Policy = policy })
 	in := l.newIntake()
 	for _, accepts := range [][]string{{"kitchen"}, {"kitchen", "perishable"}} {
 		bin, err := l.records.GetBin(t.Context(), l.bin.ID)

@@ -19,7 +19,10 @@ type Station struct {
 	// TimeZone is an IANA name, e.g. "Asia/Shanghai"; times are stored in UTC.
 	TimeZone string `json:"time_zone"`
 	// Prompts are the station's own settings; nil follows the service's.
-	Prompts   *Prompts  `json:"prompts,omitempty"`
+	Prompts *Prompts `json:"prompts,omitempty"`
+	// Agent is set where an agent on the spot runs the station's cameras and
+	// decides, and not the server.
+	Agent     bool      `json:"agent"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }

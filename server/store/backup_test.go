@@ -305,39 +305,35 @@ func TestRestoreOfAnOlderBackup(t *testing.T) {
 	require.Positive(t, want[0].PassAt)
 	newest := []struct { // from the newest schema down
 		schema  int64
-		table   string
-		columns []string // nil: the whole table came
+		changes map[string][]string // columns by table; nil: the whole table came
 		clear   func(i *inspection.Inspection)
 	}{
-		{11, "stations", []string{"prompts"}, func(*inspection.Inspection) {}},
-		{11, "prompts", []string{"removed_at", "shown_at", "looked_at", "steps"}, func(i *inspection.Inspection) {
+		{11, map[string][]string{"stations": {"prompts"}, "prompts": {"removed_at", "shown_at", "looked_at", "steps"}}, func(i *inspection.Inspection) {
 			if i.Prompt != nil {
 				i.Prompt.RemovedAt, i.Prompt.ShownAt, i.Prompt.LookedAt, i.Prompt.Steps = nil, nil, nil, nil
 			}
 		}},
-		{9, "cameras", []string{"detector"}, func(*inspection.Inspection) {}},
-		{8, "accesses", nil, func(*inspection.Inspection) {}},
-		{8, "deletions", nil, func(*inspection.Inspection) {}},
-		{8, "deletion_keys", nil, func(*inspection.Inspection) {}},
-		{6, "cameras", []string{"transport"}, func(*inspection.Inspection) {}},
-		{5, "prompts", nil, func(i *inspection.Inspection) { i.Prompt = nil }},
-		{4, "inspections", []string{"reading"}, func(i *inspection.Inspection) { i.Reading = nil }},
-		{3, "inspections", []string{"score", "tell_at", "miss", "pass_at", "bound_level", "harm_version"}, func(i *inspection.Inspection) {
+		{10, map[string][]string{"stations": {"agent"}, "agents": nil, "relayed": nil, "outbox": nil}, func(*inspection.Inspection) {}},
+		{9, map[string][]string{"cameras": {"detector"}}, func(*inspection.Inspection) {}},
+		{8, map[string][]string{"accesses": nil, "deletions": nil, "deletion_keys": nil}, func(*inspection.Inspection) {}},
+		{6, map[string][]string{"cameras": {"transport"}}, func(*inspection.Inspection) {}},
+		{5, map[string][]string{"prompts": nil}, func(i *inspection.Inspection) { i.Prompt = nil }},
+		{4, map[string][]string{"inspections": {"reading"}}, func(i *inspection.Inspection) { i.Reading = nil }},
+		{3, map[string][]string{"inspections": {"score", "tell_at", "miss", "pass_at", "bound_level", "harm_version"}}, func(i *inspection.Inspection) {
 			i.Score, i.TellAt, i.Miss, i.PassAt, i.BoundLevel, i.HarmVersion = 0, 0, 0, 0, "", ""
 		}},
-		{2, "inspections", []string{"agreement", "strangeness"}, func(i *inspection.Inspection) { i.Agreement, i.Strangeness = nil, nil }},
+		{2, map[string][]string{"inspections": {"agreement", "strangeness"}}, func(i *inspection.Inspection) { i.Agreement, i.Strangeness = nil, nil }},
 	}
 	require.Equal(t, newest[0].schema, info.Schema, "the test knows every schema")
 	later := map[string][]string{}
-	for n, c := range newest {
-		if later[c.table] = append(later[c.table], c.columns...); c.columns == nil {
-			later[c.table] = nil
+	for _, c := range newest {
+		for table, columns := range c.changes {
+			if later[table] = append(later[table], columns...); columns == nil {
+				later[table] = nil
+			}
 		}
 		for _, i := range want {
 			c.clear(i)
-		}
-		if n+1 < len(newest) && newest[n+1].schema == c.schema {
-			continue // more came with it
 		}
 		old := olderBackup(t, data, c.schema-1, later)
 		for _, url := range []string{sqliteURL(t), storetest.PostgresURL(t)} {

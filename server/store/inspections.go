@@ -47,19 +47,10 @@ func (s *Store) SaveInspection(ctx context.Context, i *inspection.Inspection) (c
 	}
 	var seq int64
 	err = s.write(ctx, "save inspection", func(ctx context.Context, tx *txn) error {
-		// The counter's row is locked until the transaction ends, in both
-		// engines, so that numbers become visible in their order.
-		if err := tx.queryRow(ctx, nextSeq).Scan(&seq); err != nil {
+		if seq, err = insert(ctx, tx, i, row); err != nil {
 			return err
 		}
-		n, err := tx.execN(ctx, insertInspection, append([]any{seq}, row...)...)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return errKnown
-		}
-		return saveEvidence(ctx, tx, i)
+		return s.post(ctx, tx, i, seq)
 	})
 	if errors.Is(err, errKnown) {
 		seq, err = readOne(ctx, s, "save inspection", scanInt, selectSeq, i.ID)
@@ -73,6 +64,23 @@ func (s *Store) SaveInspection(ctx context.Context, i *inspection.Inspection) (c
 	}
 	i.Seq = seq
 	return true, nil
+}
+
+// insert stores the inspection and its evidence index; errKnown: it is there.
+func insert(ctx context.Context, tx *txn, i *inspection.Inspection, row []any) (seq int64, err error) {
+	// The counter's row is locked until the transaction ends, in both
+	// engines, so that numbers become visible in their order.
+	if err := tx.queryRow(ctx, nextSeq).Scan(&seq); err != nil {
+		return 0, err
+	}
+	n, err := tx.execN(ctx, insertInspection, append([]any{seq}, row...)...)
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, errKnown
+	}
+	return seq, saveEvidence(ctx, tx, i)
 }
 
 func inspectionRow(i *inspection.Inspection) ([]any, error) {
@@ -135,8 +143,10 @@ func saveEvidence(ctx context.Context, tx *txn, i *inspection.Inspection) error 
 const selectInspections = `SELECT i.seq, i.id, i.station_id, i.bin_id, i.camera_id, i.source, i.captured_at, i.received_at, i.decided_at,
  i.verdict, i.reason, i.category, i.item_class, i.confidence, i.categories, i.classes, i.accepts, i.model_version, i.taxonomy_version,
  i.rule_version, i.sampled, i.score, i.tell_at, i.miss, i.pass_at, i.bound_level, i.harm_version, i.agreement, i.strangeness, i.reading,
- r.decision, r.category, r.item_class, r.decided_by, r.decided_at, ` + selectPrompt + `
-FROM inspections i LEFT JOIN reviews r ON r.inspection_id = i.id AND r.ordinal = i.reviews LEFT JOIN prompts p ON p.inspection_id = i.id`
+ r.decision, r.category, r.item_class, r.decided_by, r.decided_at, ` + selectPrompt + `,
+ h.handed_at, h.clock_offset
+FROM inspections i LEFT JOIN reviews r ON r.inspection_id = i.id AND r.ordinal = i.reviews LEFT JOIN prompts p ON p.inspection_id = i.id
+ LEFT JOIN relayed h ON h.inspection_id = i.id`
 
 // undecided keeps what nobody has decided: neither a supervisor nor the
 // resident, who has put it right, nor the camera, which has seen that nothing
@@ -154,11 +164,14 @@ func scanInspection(row scanner) (*inspection.Inspection, error) {
 		decision, category, item, by sql.NullString
 		reviewed                     time.Time
 		prompt                       promptRow
+		handed                       time.Time
+		offset                       sql.NullInt64
 	)
 	err := row.Scan(append([]any{&i.Seq, &i.ID, &i.StationID, &i.BinID, &i.CameraID, &i.Source, at(&i.CapturedAt), at(&i.ReceivedAt), at(&i.DecidedAt),
 		&i.Verdict, &i.Reason, &i.Category, &i.ItemClass, &i.Confidence, fromJSON(&i.Categories), fromJSON(&i.Classes), fromJSON(&i.Accepts),
 		&i.ModelVersion, &i.TaxonomyVersion, &i.RuleVersion, &i.Sampled,
-		&i.Score, &i.TellAt, &i.Miss, &i.PassAt, &i.BoundLevel, &i.HarmVersion, &i.Agreement, &i.Strangeness, readingScanner{&i.Reading}, &decision, &category, &item, &by, at(&reviewed)}, prompt.dest()...)...)
+		&i.Score, &i.TellAt, &i.Miss, &i.PassAt, &i.BoundLevel, &i.HarmVersion, &i.Agreement, &i.Strangeness, readingScanner{&i.Reading}, &decision, &category, &item, &by, at(&reviewed)},
+		append(prompt.dest(), at(&handed), &offset)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +181,9 @@ func scanInspection(row scanner) (*inspection.Inspection, error) {
 		}
 	}
 	i.Prompt = prompt.prompt()
+	if offset.Valid {
+		i.Relay = &inspection.Relay{HandedAt: handed, ClockOffset: offset.Int64}
+	}
 	return &i, nil
 }
 

@@ -26,6 +26,8 @@ type PlaceFilter struct {
 	StationID string
 	// RegionPath keeps the stations at or below a node of the region tree.
 	RegionPath string
+	// Here leaves out the cameras that agents on the spot run.
+	Here bool
 	// After is the cursor that the page before returned.
 	After string
 	Limit int
@@ -40,12 +42,12 @@ func (s *Store) CreateStation(ctx context.Context, st *station.Station) error {
 		if err != nil {
 			return err
 		}
-		return tx.exec(ctx, `INSERT INTO stations (id, name, region_path, time_zone, prompts, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			st.ID, st.Name, st.RegionPath, st.TimeZone, prompts, micros(st.CreatedAt), micros(st.UpdatedAt))
+		return tx.exec(ctx, `INSERT INTO stations (id, name, region_path, time_zone, agent, prompts, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			st.ID, st.Name, st.RegionPath, st.TimeZone, st.Agent, prompts, micros(st.CreatedAt), micros(st.UpdatedAt))
 	})
 }
 
-// UpdateStation replaces name, region path, time zone and prompts of the station
+// UpdateStation replaces name, region path, time zone, agent and prompts of the station
 // that has st's ID and whose UpdatedAt is still the one in st, and sets UpdatedAt.
 // ErrNotFound: no such station. ErrConflict: it was changed since st was read.
 func (s *Store) UpdateStation(ctx context.Context, st *station.Station) error {
@@ -56,8 +58,8 @@ func (s *Store) UpdateStation(ctx context.Context, st *station.Station) error {
 			return err
 		}
 		return tx.change(ctx, "stations", st.ID,
-			`UPDATE stations SET name = $1, region_path = $2, time_zone = $3, prompts = $4, updated_at = $5 WHERE id = $6 AND updated_at = $7`,
-			st.Name, st.RegionPath, st.TimeZone, prompts, micros(updated), st.ID, micros(st.UpdatedAt))
+			`UPDATE stations SET name = $1, region_path = $2, time_zone = $3, agent = $4, prompts = $5, updated_at = $6 WHERE id = $7 AND updated_at = $8`,
+			st.Name, st.RegionPath, st.TimeZone, st.Agent, prompts, micros(updated), st.ID, micros(st.UpdatedAt))
 	})
 	if err == nil {
 		st.UpdatedAt = updated
@@ -77,11 +79,11 @@ func promptsJSON(st *station.Station) (text sql.NullString, err error) {
 	return text, err
 }
 
-const selectStations = `SELECT id, name, region_path, time_zone, prompts, created_at, updated_at FROM stations`
+const selectStations = `SELECT id, name, region_path, time_zone, agent, prompts, created_at, updated_at FROM stations`
 
 func scanStation(row scanner) (station.Station, error) {
 	var st station.Station
-	err := row.Scan(&st.ID, &st.Name, &st.RegionPath, &st.TimeZone, fromJSON(&st.Prompts), at(&st.CreatedAt), at(&st.UpdatedAt))
+	err := row.Scan(&st.ID, &st.Name, &st.RegionPath, &st.TimeZone, &st.Agent, fromJSON(&st.Prompts), at(&st.CreatedAt), at(&st.UpdatedAt))
 	return st, err
 }
 
@@ -172,14 +174,16 @@ func (s *Store) ListBins(ctx context.Context, f PlaceFilter) (items []station.Bi
 // station. ErrInvalid: a region names a bin that the station does not have.
 func (s *Store) CreateCamera(ctx context.Context, c *station.Camera) error {
 	s.fresh(&c.ID, &c.CreatedAt, &c.UpdatedAt)
-	return s.write(ctx, "create camera", func(ctx context.Context, tx *txn) error {
-		regions, detector, err := cameraJSON(ctx, tx, c)
-		if err != nil {
-			return err
-		}
-		return tx.exec(ctx, `INSERT INTO cameras (id, station_id, name, kind, url, transport, enabled, regions, detector, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			c.ID, c.StationID, c.Name, string(c.Kind), c.URL, c.Transport, c.Enabled, regions, detector, micros(c.CreatedAt), micros(c.UpdatedAt))
-	})
+	return s.write(ctx, "create camera", func(ctx context.Context, tx *txn) error { return insertCamera(ctx, tx, c) })
+}
+
+func insertCamera(ctx context.Context, tx *txn, c *station.Camera) error {
+	regions, detector, err := cameraJSON(ctx, tx, c)
+	if err != nil {
+		return err
+	}
+	return tx.exec(ctx, `INSERT INTO cameras (id, station_id, name, kind, url, transport, enabled, regions, detector, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		c.ID, c.StationID, c.Name, string(c.Kind), c.URL, c.Transport, c.Enabled, regions, detector, micros(c.CreatedAt), micros(c.UpdatedAt))
 }
 
 // UpdateCamera replaces name, kind, URL, transport, enabled, regions and
@@ -253,6 +257,9 @@ func (s *Store) ListCameras(ctx context.Context, f PlaceFilter) (items []station
 	var w where
 	if f.StationID != "" {
 		w.add(`station_id = $`, f.StationID)
+	}
+	if f.Here {
+		w.add(`station_id NOT IN (SELECT id FROM stations WHERE agent)`)
 	}
 	return listPlaces(ctx, s, "list cameras", selectCameras, w, f, scanCamera, func(c station.Camera) string { return c.ID })
 }

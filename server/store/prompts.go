@@ -13,21 +13,30 @@ import (
 // one for the same inspection nothing is stored, and opened is false.
 // ErrNotFound: no such inspection.
 func (s *Store) OpenPrompt(ctx context.Context, i *inspection.Inspection, p inspection.Prompt) (opened bool, err error) {
-	var steps sql.NullString
-	if p.Steps != nil {
-		steps.Valid = true
-		if steps.String, err = toJSON(p.Steps); err != nil {
-			return false, wrap("open prompt", err)
-		}
+	steps, err := stepsJSON(&p)
+	if err != nil {
+		return false, wrap("open prompt", err)
 	}
 	err = s.write(ctx, "open prompt", func(ctx context.Context, tx *txn) error {
 		n, err := tx.execN(ctx, `INSERT INTO prompts (inspection_id, station_id, state, means, receipt, opened_at, until_at, ended_at, steps)
 VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8) ON CONFLICT (inspection_id) DO NOTHING`,
 			i.ID, i.StationID, string(p.State), p.Means, micros(p.OpenedAt), micros(p.Until), optMicros(p.EndedAt), steps)
 		opened = n > 0
-		return err
+		if err != nil || !opened {
+			return err
+		}
+		return s.repost(ctx, tx, i.ID)
 	})
 	return opened, err
+}
+
+func stepsJSON(p *inspection.Prompt) (text sql.NullString, err error) {
+	if p.Steps == nil {
+		return text, nil
+	}
+	text.Valid = true
+	text.String, err = toJSON(p.Steps)
+	return text, err
 }
 
 // EndPrompt ends an open prompt and returns its inspection. ErrNotFound: the
@@ -68,8 +77,11 @@ func (s *Store) LookAtAppeal(ctx context.Context, id string, at time.Time) (*ins
 func (s *Store) changePrompt(ctx context.Context, op, id, query string, args ...any) (*inspection.Inspection, error) {
 	err := s.write(ctx, op, func(ctx context.Context, tx *txn) error {
 		n, err := tx.execN(ctx, query, args...)
-		if err != nil || n > 0 {
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			return s.repost(ctx, tx, id)
 		}
 		known, err := scanInt(tx.queryRow(ctx, `SELECT COUNT(*) FROM prompts WHERE inspection_id = $1`, id))
 		if err != nil {

@@ -26,6 +26,10 @@ type Options struct {
 	Timeout time.Duration
 	// Now is the clock, time.Now by default.
 	Now func() time.Time
+	// Mark makes the store an agent's: every inspection and every change of its
+	// prompt is put into the outbox with the clock's mark, in the same
+	// transaction.
+	Mark func() ClockMark
 }
 
 func (o Options) withDefaults() Options {
@@ -57,6 +61,7 @@ type Store struct {
 	schema  int64
 	timeout time.Duration
 	now     func() time.Time
+	mark    func() ClockMark
 	metrics *metrics
 }
 
@@ -70,7 +75,7 @@ type Store struct {
 // the program is refused.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	opts = opts.withDefaults()
-	s := &Store{timeout: opts.Timeout, now: opts.Now}
+	s := &Store{timeout: opts.Timeout, now: opts.Now, mark: opts.Mark}
 	var err error
 	if s.metrics, err = newMetrics(opts.Registerer); err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ type table struct {
 // tables is all that a backup holds. Sessions, login links and settings are
 // left out: they belong to one installation.
 var tables = []table{
-	{name: "stations", key: "id", columns: columns(text, "id", "name", "region_path", "time_zone", "prompts", integer, "created_at", "updated_at")},
+	{name: "stations", key: "id", columns: columns(text, "id", "name", "region_path", "time_zone", boolean, "agent", text, "prompts", integer, "created_at", "updated_at")},
 	{name: "bins", key: "id", columns: columns(text, "id", "station_id", "name", "accepts", "thresholds", integer, "created_at", "updated_at")},
 	{name: "cameras", key: "id", columns: columns(text, "id", "station_id", "name", "kind", "url", "transport", boolean, "enabled", text, "regions", "detector",
 		integer, "created_at", "updated_at")},
@@ -54,6 +54,12 @@ var tables = []table{
 		text, "decision", "category", "item_class", "decided_by", integer, "decided_at")},
 	{name: "prompts", key: "inspection_id", since: 5, columns: columns(text, "inspection_id", "station_id", "state", "means", "receipt",
 		integer, "opened_at", "until_at", "ended_at", "removed_at", "shown_at", "looked_at", text, "steps")},
+	{name: "agents", key: "station_id", since: 10, columns: columns(text, "station_id", integer, "sequence", text, "digest",
+		integer, "made_at", "seen_at", text, "report")},
+	{name: "relayed", key: "inspection_id", since: 10, columns: columns(text, "inspection_id", "digest",
+		integer, "revision", "clock_offset", "handed_at")},
+	{name: "outbox", key: "inspection_id", since: 10, columns: columns(text, "inspection_id", integer, "seq", boolean, "flagged",
+		integer, "revision", "acknowledged", "acknowledged_at", text, "boot", integer, "base", "skew", text, "refused", integer, "retry_at")},
 	{name: "samples", key: "id", columns: columns(text, "id", "category", "item_class", "source", "deposit_id", "station_id",
 		integer, "captured_at", text, "labelled_by", integer, "labelled_at", "width", "height", text, "object_key")},
 	{name: "idempotency", key: "bin_id, client_key", columns: columns(text, "bin_id", "client_key", "request_hash", "deposit_id", integer, "created_at")},

@@ -256,14 +256,7 @@ func (c *client) fetch(path string) []byte {
 // and prediction imply, and what is flagged can be fetched back, from a local
 // folder as from MinIO, as the record says that it is.
 func TestPushedPhotographs(t *testing.T) {
-	const shared = "../../../../shared/data"
-	rows, err := datasets.ReadManifest(cameratest.Shared(t, filepath.Join(shared, "manifest.csv")))
-	require.NoError(t, err)
-	files := make(map[string][]byte)
-	for _, row := range everyNth(rows, len(rows)/40) {
-		files[row.Path], err = os.ReadFile(filepath.Join(shared, row.Path))
-		require.NoError(t, err)
-	}
+	files := sharedPhotographs(t, 40)
 	t.Run("local", func(t *testing.T) { pushPhotographs(t, testConfig(t), files) })
 	t.Run("MinIO", func(t *testing.T) {
 		cfg := testConfig(t)
@@ -271,6 +264,20 @@ func TestPushedPhotographs(t *testing.T) {
 		cfg.Objects.AccessKey, cfg.Objects.SecretKey = objecttest.AccessKey, objecttest.SecretKey
 		pushPhotographs(t, cfg, files)
 	})
+}
+
+// sharedPhotographs are about n real ones, by path.
+func sharedPhotographs(t *testing.T, n int) map[string][]byte {
+	t.Helper()
+	const shared = "../../../../shared/data"
+	rows, err := datasets.ReadManifest(cameratest.Shared(t, filepath.Join(shared, "manifest.csv")))
+	require.NoError(t, err)
+	files := make(map[string][]byte)
+	for _, row := range everyNth(rows, len(rows)/n) {
+		files[row.Path], err = os.ReadFile(filepath.Join(shared, row.Path))
+		require.NoError(t, err)
+	}
+	return files
 }
 
 func pushPhotographs(t *testing.T, cfg config.Config, files map[string][]byte) {
@@ -422,9 +429,15 @@ type process struct {
 
 func startProcess(t *testing.T, dataDir string) *process {
 	t.Helper()
+	return startProgram(t, "serve", "--data", dataDir, "--listen", "127.0.0.1:0")
+}
+
+// startProgram runs a subcommand that serves, and waits until it does.
+func startProgram(t *testing.T, args ...string) *process {
+	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), self, "serve", "--data", dataDir, "--listen", "127.0.0.1:0", "--set", "log.format=json")
+	cmd := exec.CommandContext(t.Context(), self, append(args, "--set", "log.format=json")...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
@@ -451,6 +464,11 @@ func startProcess(t *testing.T, dataDir string) *process {
 		t.Fatal("the service did not start within a minute")
 	}
 	return p
+}
+
+func (p *process) client(t *testing.T, token string) *client {
+	t.Helper()
+	return &client{t: t, base: p.url, token: token, http: &http.Client{Timeout: 30 * time.Second}}
 }
 
 // wait kills the process, where it still runs, and waits for its end.

@@ -1,25 +1,48 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/binside/binside/server/relay"
 )
 
-// The keys of an installation: what signs image links, and what signs the log
-// of deletions.
+// The keys of an installation: what signs image links, the log of deletions, and
+// what stations' agents work by.
 const (
 	signingKey  = "signing.key"
 	deletionKey = "deletions.key"
+	agentsKey   = "agents.key"
 )
 
 const keyBytes = 32
 
-// keptKey is a key of 32 random bytes. It is made at the first start and kept
-// beside the data, readable by the service's user alone.
+// bundleKey is the key that signs what stations' agents work by.
+func bundleKey(dataDir string) (ed25519.PrivateKey, error) {
+	seed, err := keptKey(dataDir, agentsKey)
+	if err != nil {
+		return nil, err
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+// publicKeyText is the public half of bundleKey as people hand it on.
+func publicKeyText(dataDir string) (string, error) {
+	key, err := bundleKey(dataDir)
+	if err != nil {
+		return "", err
+	}
+	public, _ := key.Public().(ed25519.PublicKey) // that of an Ed25519 key always is
+	return relay.KeyText(public), nil
+}
+
+// keptKey is a key of 32 random bytes. It is made when it is first asked for and
+// kept beside the data, readable by the service's user alone.
 func keptKey(dataDir, name string) ([]byte, error) {
 	path := filepath.Join(dataDir, name)
 	key, err := os.ReadFile(path)

@@ -25,6 +25,8 @@ type settings struct {
 	level string
 	// taxonomy is a flag of the commands that judge.
 	taxonomy string
+	// defaults are a subcommand's own; zero for config.Default.
+	defaults config.Config
 }
 
 // shortcuts are flags for the settings that people change most; every other
@@ -65,6 +67,9 @@ func (s *settings) load(extra map[string]string) (config.Config, error) {
 	if s.level != "" {
 		overrides["log.level"] = s.level
 	}
+	if s.defaults.DataDir != "" {
+		return config.LoadOver(s.defaults, s.file, os.Environ(), overrides)
+	}
 	return config.Load(s.file, os.Environ(), overrides)
 }
 
@@ -90,7 +95,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(
-		newServe(), newSimulate(), newClassify(), newDetect(), newEval(), newCalibrate(),
+		newServe(), newStation(), newAgent(), newSimulate(), newClassify(), newDetect(), newEval(), newCalibrate(),
 		newToken(), newVoices(), newExport(), newRejudge(), newBackup(), newRestore(), newDeletions(), newCaptureChild(), newVersion(),
 	)
 	return root

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,10 +16,9 @@ import (
 
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
-	"github.com/binside/binside/models/base"
-	"github.com/binside/binside/models/faces"
 	"github.com/binside/binside/models/ort"
 	"github.com/binside/binside/models/verdict"
+	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/config"
@@ -32,13 +32,12 @@ import (
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
 	"github.com/binside/binside/server/speech"
-	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/server/store/object"
+	"github.com/binside/binside/server/uplink"
 	"github.com/binside/binside/server/web"
 	"github.com/binside/binside/vision/codec"
 	"github.com/binside/binside/vision/privacy"
-	"github.com/binside/binside/vision/privacy/people"
 )
 
 // pageFiles is the browser app; a test puts another build in its place.
@@ -61,6 +60,11 @@ type service struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 
+	// given is what a station's agent was given by its server, in the place of
+	// settings; nil in a server.
+	given *given
+	// rules are those in force; taxonomy and policy those of the start.
+	rules    atomic.Pointer[api.Rules]
 	taxonomy *taxonomy.Taxonomy
 	store    *store.Store
 	objects  object.Store
@@ -83,6 +87,8 @@ type service struct {
 	api       *api.Server
 	listener  net.Listener
 	mqtt      *mqtt.Service // nil where it does not listen
+	agents    *agents.Service
+	uplink    *uplink.Uplink
 
 	// closers undo what start has done, the last first.
 	closers []closer
@@ -100,8 +106,12 @@ func (s *service) onClose(name string, fn func(ctx context.Context) error) {
 }
 
 // start brings the service up; after an error nothing of it runs.
-func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *service, err error) {
-	s := &service{cfg: cfg, log: log, registry: prometheus.NewRegistry(), served: make(chan error, 1)}
+func start(ctx context.Context, cfg config.Config, log *slog.Logger) (*service, error) {
+	return startWith(ctx, cfg, log, nil)
+}
+
+func startWith(ctx context.Context, cfg config.Config, log *slog.Logger, g *given) (_ *service, err error) {
+	s := &service{cfg: cfg, log: log, given: g, registry: prometheus.NewRegistry(), served: make(chan error, 1)}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
 		if err != nil {
@@ -113,7 +123,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *service
 	}
 	for _, step := range []func(context.Context) error{
 		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.openFaces, s.checkBins, s.openQueue, s.startWorker,
-		s.startPrompts, s.startDemonstration, s.startCameras, s.startAPI, s.startMQTT,
+		s.startPrompts, s.startDemonstration, s.startCameras, s.startAgents, s.startUplink, s.startAPI, s.startMQTT,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -141,7 +151,11 @@ func (s *service) stop(ctx context.Context) error {
 }
 
 func (s *service) openTaxonomy(context.Context) (err error) {
-	s.taxonomy, err = taxonomy.Open(s.cfg.Taxonomy, s.cfg.TaxonomyColours)
+	if s.given != nil {
+		s.taxonomy, err = s.given.bundle.Table()
+	} else {
+		s.taxonomy, err = taxonomy.Open(s.cfg.Taxonomy, s.cfg.TaxonomyColours)
+	}
 	if err == nil {
 		s.log.Info("taxonomy in force", "taxonomy", s.taxonomy.Ref(), "standard", s.taxonomy.Standard)
 	}
@@ -171,13 +185,22 @@ func (s *service) checkBins(ctx context.Context) error {
 }
 
 func (s *service) openRecords(ctx context.Context) (err error) {
-	s.store, err = store.Open(ctx, s.cfg.StoreURL(), store.Options{Logger: s.log, Registerer: s.registry})
+	opts := store.Options{Logger: s.log, Registerer: s.registry}
+	if s.given != nil {
+		opts.Mark = s.given.uplink.Mark
+	}
+	s.store, err = store.Open(ctx, s.cfg.StoreURL(), opts)
 	if err != nil {
 		return fmt.Errorf("records: %w", err)
 	}
 	s.onClose("records", func(context.Context) error { return s.store.Close() })
 	if err := s.openDeletions(ctx); err != nil {
 		return fmt.Errorf("deletion log: %w", err)
+	}
+	if s.given != nil {
+		if err := s.given.putPlaces(ctx, s.store); err != nil {
+			return fmt.Errorf("records: %w", err)
+		}
 	}
 	s.auth, err = auth.New(s.store, s.log, time.Now)
 	return err
@@ -215,92 +238,6 @@ func openObjects(cfg config.Config, log *slog.Logger, registry prometheus.Regist
 	})
 }
 
-// loadModel reads the model that the configuration names, and its risk sample
-// (nil where it has none).
-func loadModel(cfg config.Model) (*models.Folder, *models.RiskSample, error) {
-	files, name := base.Files(), "built in"
-	if cfg.Dir != "" {
-		files, name = os.DirFS(cfg.Dir), cfg.Dir
-	}
-	folder, err := models.Load(files)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
-	}
-	sample, err := models.LoadRisk(files, folder.Card)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return folder, sample, nil
-}
-
-// openNetwork opens the model that the configuration names.
-func openNetwork(cfg config.Model) (*ort.Network, *models.RiskSample, error) {
-	folder, sample, err := loadModel(cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	network, err := ort.Open(folder, ort.Options{Library: cfg.Runtime})
-	return network, sample, err
-}
-
-func (s *service) openModel(ctx context.Context) error {
-	network, sample, err := openNetwork(s.cfg.Model)
-	if err != nil {
-		return fmt.Errorf("model: %w", err)
-	}
-	card := network.Card()
-	if err := card.CheckClasses(s.taxonomy.CategoryOf); err != nil {
-		return errors.Join(fmt.Errorf("model: %w", err), network.Close())
-	}
-	if err := s.makePolicy(sample); err != nil {
-		return errors.Join(fmt.Errorf("model: %w", err), network.Close())
-	}
-	s.pool, err = models.NewPool(ctx, network, models.Options{
-		Workers: s.cfg.Model.Workers, Queue: s.cfg.Model.QueueLength, MaxBatch: s.cfg.Model.MaxBatch,
-		Registerer: s.registry, Logger: s.log,
-	})
-	if err != nil {
-		return fmt.Errorf("model: %w", err)
-	}
-	s.onClose("model", func(context.Context) error { return s.pool.Close() })
-	s.log.Info("model is warm", "version", card.Version, "classes", len(card.Classes), "runtime", ort.Version())
-	return nil
-}
-
-// openFaces loads what finds people in pictures.
-func (s *service) openFaces(context.Context) error {
-	found, err := faces.Open(faces.Options{Model: s.cfg.Privacy.Faces, Library: s.cfg.Model.Runtime})
-	if err != nil {
-		return fmt.Errorf("privacy: %w", err)
-	}
-	s.onClose("faces", func(context.Context) error { return found.Close() })
-	s.redactor = &privacy.Redactor{Faces: found.Find}
-	// Whole views are asked for one by one: there is time to look for small and
-	// turned faces and for people, too.
-	s.overview = &privacy.Redactor{Faces: found.FindTurned, SmallestFace: 24, People: people.Find}
-	return nil
-}
-
-// makePolicy says, for every category's own bin, under which bound its verdicts
-// stand.
-func (s *service) makePolicy(sample *models.RiskSample) (err error) {
-	tax := s.taxonomy
-	if s.policy, err = verdict.NewPolicy(tax, sample, verdict.DefaultConfidence); err != nil {
-		return err
-	}
-	for _, id := range tax.CategoryIDs() {
-		b := s.policy.Bound([]string{id}, s.cfg.Verdict.Thresholds())
-		if b.TellAt == 0 {
-			s.log.Warn("nobody is told at this category's bin: too few photographs bound how often that would be wrong (binside calibrate)",
-				"category", id, "n", b.N, "alpha", b.Alpha)
-			continue
-		}
-		s.log.Info("verdicts are bounded", "category", id, "level", b.Level, "n", b.N, "alpha", b.Alpha, "confidence", b.Confidence,
-			"upper", b.Upper, "tell_at", b.TellAt, "check_share", b.Shares.Check)
-	}
-	return nil
-}
-
 func (s *service) openQueue(ctx context.Context) (err error) {
 	c := s.cfg.Queue
 	s.queue, err = queue.Open(ctx, queue.Config{
@@ -329,17 +266,16 @@ func (s *service) startWorker(ctx context.Context) error {
 	retention.Start(ctx)
 	s.onClose("retention", func(context.Context) error { retention.Close(); return nil })
 
-	stations := pipeline.NewStations(pipeline.StationsConfig{Model: s.pool.Card().Version}, s.store, s.policy, s.log)
-	stations.Start(ctx)
-	s.onClose("stations' bounds", func(context.Context) error { stations.Close(); return nil })
+	if s.given == nil { // an agent's bounds come with its bundle
+		stations := pipeline.NewStations(pipeline.StationsConfig{Model: s.pool.Card().Version}, s.store, s.policy, s.log)
+		stations.Start(ctx)
+		s.onClose("stations' bounds", func(context.Context) error { stations.Close(); return nil })
+	}
 
-	minSource := ort.Spec(s.pool.Card().Input).MinSource
-	s.worker = pipeline.NewWorker(pipeline.WorkerConfig{
-		InFlight: s.cfg.Queue.InFlight, Thresholds: s.cfg.Verdict.Thresholds(), PassShare: s.cfg.Evidence.PassShare,
-		Retention: s.cfg.Evidence.Retention.ByVerdict(), MinSource: minSource,
-	}, pipeline.WorkerDeps{
-		Queue: s.queue, Store: s.store, Objects: s.objects, Deletions: s.deletions, Classifier: s.pool, Policy: s.policy,
-		Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics, Logger: s.log,
+	s.worker = pipeline.NewWorker(pipeline.WorkerConfig{InFlight: s.cfg.Queue.InFlight}, pipeline.WorkerDeps{
+		Queue: s.queue, Store: s.store, Objects: s.objects, Deletions: s.deletions, Classifier: s.pool,
+		Rules: workerRules(s.rules.Load(), s.settings()),
+		Hub:   s.hub, Prepared: s.prepared, Metrics: s.metrics, Logger: s.log,
 	})
 	if err := s.worker.Start(ctx); err != nil {
 		return err
@@ -351,31 +287,33 @@ func (s *service) startWorker(ctx context.Context) error {
 // startPrompts comes after the worker, whose inspections it is told of, and
 // stops before it.
 func (s *service) startPrompts(ctx context.Context) error {
-	c := s.cfg.Prompts
-	quiet, err := station.ParseHours(c.QuietHours)
+	cfg, err := promptRules(s.settings().Prompts)
 	if err != nil {
 		return err
 	}
-	if c.Budget == 0 {
-		c.Budget = -1
-	}
 	s.changes = notify.NewChanges()
-	s.prompts = correction.New(correction.Config{
-		Window: c.Window, Stale: c.Stale, Budget: c.Budget, BudgetSpan: c.BudgetSpan, Quiet: quiet,
-	}, correction.Deps{
-		Store: s.store, Hub: s.hub, Registerer: s.registry, Logger: s.log,
-		Changed: func(i *inspection.Inspection) {
-			s.changes.Publish(i)
-			if err := s.queue.PublishStored(i); err != nil {
-				s.log.Warn("other servers were not told of a prompt", "deposit", i.ID, "error", err)
-			}
-		},
+	s.prompts = correction.New(cfg, correction.Deps{
+		Store: s.store, Hub: s.hub, Registerer: s.registry, Logger: s.log, Changed: s.promptChanged,
 	})
 	if err := s.prompts.Start(ctx); err != nil {
 		return err
 	}
 	s.onClose("prompts", func(context.Context) error { s.prompts.Close(); return nil })
 	return nil
+}
+
+// promptChanged tells this process's readers and the other servers that a
+// prompt was opened or has ended.
+func (s *service) promptChanged(i *inspection.Inspection) {
+	s.changes.Publish(i)
+	if err := s.queue.PublishStored(i); err != nil {
+		s.log.Warn("other servers were not told of a prompt", "deposit", i.ID, "error", err)
+	}
+}
+
+// minSource is the running model's.
+func (s *service) minSource(width, height int) (minWidth, minHeight int) {
+	return ort.Spec(s.pool.Card().Input).MinSource(width, height)
 }
 
 func (s *service) startCameras(ctx context.Context) error {
@@ -393,13 +331,12 @@ func (s *service) startAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	minSource := ort.Spec(s.pool.Card().Input).MinSource
 	intake := pipeline.NewIntake(pipeline.IntakeConfig{
-		Limits: s.limits(), MinSource: minSource, Redactor: s.redactor,
+		Limits: s.limits(), MinSource: s.minSource, Redactor: s.redactor,
 	}, s.store, s.queue, s.hub, s.prepared, s.metrics)
 	explainer, err := explanation.New(explanation.Config{}, explanation.Deps{
 		Objects: s.objects, Classifier: s.pool, ModelVersion: func() string { return s.pool.Card().Version },
-		Taxonomy: s.taxonomy, Registerer: s.registry,
+		Taxonomy: func() *taxonomy.Taxonomy { return s.rules.Load().Taxonomy }, Registerer: s.registry,
 	})
 	if err != nil {
 		return err
@@ -411,11 +348,13 @@ func (s *service) startAPI(ctx context.Context) error {
 	}
 	speaker := speech.New(sentences, filepath.Join(s.cfg.DataDir, "speech"), s.cfg.VoicesDir(), s.log)
 	deps := api.Deps{
-		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.cameras, Hub: s.hub, Changes: s.changes, Prompts: s.prompts, Auth: s.auth,
-		Redactor: s.redactor,
-		Taxonomy: s.taxonomy, Card: *s.pool.Card(), Policy: s.policy, Thresholds: s.cfg.Verdict.Thresholds(), BinChanged: s.worker.InvalidateBin,
+		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.allCameras(), Hub: s.hub, Changes: s.changes, Prompts: s.prompts, Auth: s.auth,
+		Redactor: s.redactor, Rules: func() api.Rules { return *s.rules.Load() }, BinChanged: s.worker.InvalidateBin,
 		Explainer: explainer, Speaker: speaker, Voices: speaker.Packs, Sentences: sentences.Keys, Components: s.components, Page: pageFiles(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,
+	}
+	if s.agents != nil {
+		deps.Agents = s.agents
 	}
 	if s.demo != nil {
 		deps.Demonstration = s.demo
@@ -423,7 +362,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	//nolint:contextcheck // every request brings a context of its own
 	s.api, err = api.New(deps, api.Config{
 		Version: version, MaxBody: int(s.cfg.HTTP.MaxBody), Limits: s.limits(), ReadTimeout: s.cfg.HTTP.ReadTimeout,
-		Thresholds: s.cfg.Verdict.Thresholds(), Prompts: s.cfg.Prompts.Station(s.cfg.Screen),
+		Managed: s.given != nil, Prompts: s.cfg.Prompts.Station(s.cfg.Screen),
 		TLSCert: s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),
 	})
 	if err != nil {
@@ -495,6 +434,9 @@ func (s *service) components(ctx context.Context) map[string]api.Readiness {
 		"queue":   needed(s.queue.Ping(ctx)),
 		"store":   needed(s.store.Ping(ctx)),
 		"objects": {Status: api.Ready},
+	}
+	if s.uplink != nil {
+		out["uplink"] = uplinkReadiness(s.uplink.Status())
 	}
 	if spool, ok := s.objects.(*object.Spool); ok && spool.Degraded() {
 		out["objects"] = api.Readiness{Status: api.Degraded, Detail: fmt.Sprintf("%d objects wait on disk", spool.Pending().Objects)}

@@ -85,7 +85,7 @@ func newTokenCreate() *cobra.Command {
 		},
 	}
 	set.register(cmd)
-	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "admin, read, station:ID, camera:ID, screen:ID or listen:ID; may be repeated")
+	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "admin, read, station:ID, camera:ID, screen:ID, listen:ID or agent:ID; may be repeated")
 	cmd.Flags().DurationVar(&life, "expires", 0, "how long it works, e.g. 720h; 0 means until revoked")
 	_ = cmd.MarkFlagRequired("scope") // only fails for a flag that does not exist
 	return cmd

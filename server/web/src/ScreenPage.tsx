@@ -148,13 +148,14 @@ function useLate(is: boolean, after: number): boolean {
  * it stand two metres away. */
 export function ScreenPage({ station }: { station: string }) {
   const [table, setTable] = useState<Taxonomy | undefined>(keptTaxonomy);
+  const [wanted, setWanted] = useState("");
   useEffect(() => {
     if (!station) return;
     let timer: ReturnType<typeof setTimeout>;
     const load = () => taxonomy(station).then(setTable, () => { timer = setTimeout(load, 5_000); });
     void load();
     return () => clearTimeout(timer);
-  }, [station]);
+  }, [station, wanted]);
   useEffect(() => install(), []);
   const { t, language } = useI18n();
   useEffect(() => {
@@ -163,13 +164,17 @@ export function ScreenPage({ station }: { station: string }) {
   }, [t, language, station]);
   if (!station) return <div className="screen"><p className="screen-note">{t("screenNone")}</p></div>;
   if (!table) return <div className="screen"><p className="screen-note">{t("loading")}</p></div>;
-  return <TaxonomyProvider taxonomy={table}><Board station={station} /></TaxonomyProvider>;
+  return <TaxonomyProvider taxonomy={table}><Board station={station} onTaxonomy={setWanted} /></TaxonomyProvider>;
 }
 
-function Board({ station }: { station: string }) {
+function Board({ station, onTaxonomy }: { station: string; onTaxonomy: (ref: string) => void }) {
   const { t, list } = useI18n();
   const state = useScreen(station);
   const { screen, open, ended, thanks } = state;
+  const inForce = screen?.taxonomy;
+  useEffect(() => {
+    if (inForce) onTaxonomy(inForce);
+  }, [inForce, onTaxonomy]);
   const toggle = useLanguage(screen);
   const { speaker, hearing } = useSpeaker(station, screen);
   const [muted, setMuted] = useState(false);

@@ -1,4 +1,5 @@
 import type { Bin, Camera, Inspection, StationOverview, Verdict } from "./api";
+import { AgentState, AgentTroubles } from "./AgentState";
 import { BoundView } from "./BoundView";
 import { DepositCard } from "./DepositCard";
 import { useI18n } from "./i18n";
@@ -14,16 +15,18 @@ export function StationCard({ overview, byBin, onOpen }: {
   onOpen: (id: string) => void;
 }) {
   const { t } = useI18n();
-  const { station, bins, cameras, today } = overview;
+  const { station, bins, cameras, today, agent } = overview;
   return (
     <section className="panel station" data-testid="station">
       <header>
         <h2>{station.name}</h2>
         <span className="quiet">{station.region_path.split("/").filter(Boolean).join(" › ")}</span>
+        {station.agent && <AgentState agent={agent} zone={station.time_zone} />}
         {cameras.map((c) => <CameraState key={c.id} camera={c} />)}
         <a href={path(station.id)} target="_blank" rel="noreferrer">{t("screenOf")}</a>
         <a href={`#/stations/${station.id}`} data-testid="station-page">{t("stationPage")}</a>
       </header>
+      {agent && <AgentTroubles agent={agent} zone={station.time_zone} />}
       <NotTelling cameras={cameras} zone={station.time_zone} />
       <div className="today">
         <span>{t("today")} <b>{today.total}</b> {t("deposits")}, <b>{today.unreviewed}</b> {t("toReview")}</span>

@@ -202,6 +202,23 @@ export interface Station {
   name: string;
   region_path: string;
   time_zone: string;
+  /** An agent on the spot runs it. */
+  agent: boolean;
+}
+
+/** How a station's agent does. */
+export interface Agent {
+  online: boolean;
+  seen_at?: string;
+  /** Sequence of the newest bundle; the one in force is the report's. */
+  bundle: number;
+  report?: {
+    bundle: number;
+    refused?: string;
+    backlog: { inspections: number; flagged: number; rejected: number; oldest_at?: string };
+    disk: { bytes: number; max_bytes: number; full: boolean; dropped_passes: number };
+    skew_seconds?: number;
+  };
 }
 
 /** Prompts are a station's, or the service's; what is absent follows the
@@ -269,6 +286,8 @@ export interface Receipt {
 
 export interface StationOverview {
   station: Station;
+  /** Absent where the server runs the station, or no agent has come yet. */
+  agent?: Agent;
   bins: Bin[];
   cameras: Camera[];
   today: { since: string; total: number; verdicts: Record<Verdict, number>; unreviewed: number };

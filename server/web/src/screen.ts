@@ -45,6 +45,8 @@ export interface Screen {
   /** In percent. */
   volume: number;
   voice: { pack: string; version: string; renders: boolean };
+  /** Ref of the taxonomy in force. */
+  taxonomy: string;
   now: string;
 }
 
