@@ -58,6 +58,8 @@ type Thanks struct {
 	BinID     string `json:"bin_id"`
 	Category  string `json:"category"`
 	ItemClass string `json:"item_class"`
+	// CertainAt is as in a prompt's time line.
+	CertainAt *time.Time `json:"certain_at,omitempty" doc:"The last frame that shows the item, with which the detector became certain; absent for a pushed deposit"`
 }
 
 // CorrectionRequest is the body of POST /inspections/{id}/correction.
@@ -228,5 +230,9 @@ func (s *Server) screenPrompt(i *inspection.Inspection, bins []ScreenBin) Screen
 
 // thanks are for a deposit that passed.
 func thanks(i *inspection.Inspection) (Thanks, bool) {
-	return Thanks{ID: i.ID, BinID: i.BinID, Category: i.Category, ItemClass: i.ItemClass}, i.Verdict == verdict.Pass
+	out := Thanks{ID: i.ID, BinID: i.BinID, Category: i.Category, ItemClass: i.ItemClass}
+	if i.Steps != nil && !i.Steps.CertainAt.IsZero() {
+		out.CertainAt = &i.Steps.CertainAt
+	}
+	return out, i.Verdict == verdict.Pass
 }

@@ -23,7 +23,7 @@ type figures struct {
 	PromptP50 float64 `json:"frame_to_prompt_p50_ms"`
 	PromptMax float64 `json:"frame_to_prompt_max_ms"`
 	PromptN   int     `json:"frame_to_prompt_n"`
-	// Until the verdict was decided, of all deposits.
+	// Of it, until the verdict was decided.
 	FrameToDecisionP50 float64 `json:"frame_to_decision_p50_ms"`
 	FrameToDecisionP99 float64 `json:"frame_to_decision_p99_ms"`
 	// From the moment at which the item lay still, by the truth.
@@ -99,17 +99,17 @@ func (f *figures) add(s *site, records []inspection.Inspection, cam cameraRow, w
 		settled[records[p.Detection].ID] = truth[p.Event].Settled
 	}
 	for _, i := range records {
-		w.decision = append(w.decision, i.DecidedAt.Sub(i.ReceivedAt))
-		at, ok := s.screen.arrived[i.ID]
+		a, ok := s.screen.arrived[i.ID]
 		if !ok {
 			continue // checked by a person: nothing is said
 		}
-		w.screen = append(w.screen, at.Sub(i.ReceivedAt))
+		w.screen = append(w.screen, a.at.Sub(a.frame))
+		w.decision = append(w.decision, i.DecidedAt.Sub(a.frame))
 		if i.Verdict == "tell" {
-			w.prompt = append(w.prompt, at.Sub(i.ReceivedAt))
+			w.prompt = append(w.prompt, a.at.Sub(a.frame))
 		}
 		if t, ok := settled[i.ID]; ok {
-			w.rest = append(w.rest, at.Sub(t))
+			w.rest = append(w.rest, a.at.Sub(t))
 		}
 	}
 }
@@ -140,7 +140,7 @@ func quantile(values []time.Duration, q float64) float64 {
 
 func (f *figures) print(say func(string, ...any)) {
 	say("frame to screen: p50 %.0f ms, p95 %.0f ms, p99 %.0f ms, at most %.0f ms (n %d)", f.FrameToScreenP50, f.FrameToScreenP95, f.FrameToScreenP99, f.FrameToScreenMax, f.FrameToScreenN)
-	say("  of misdeposits alone p50 %.0f ms, at most %.0f ms (n %d); of all until the verdict p50 %.0f ms, p99 %.0f ms; from the item's rest to the screen p50 %.0f ms",
+	say("  of misdeposits alone p50 %.0f ms, at most %.0f ms (n %d); until the verdict p50 %.0f ms, p99 %.0f ms; from the item's rest to the screen p50 %.0f ms",
 		f.PromptP50, f.PromptMax, f.PromptN, f.FrameToDecisionP50, f.FrameToDecisionP99, f.RestToScreenP50)
 	say("deposits: %d shown, %d lost, %d doubled, %d made up, %d unreadable: recall %.3f, %.1f false or doubled per 100",
 		f.Deposits, f.DepositsLost, f.DepositsDoubled, f.FalseEvents, f.Unreadable, f.EventRecall, f.FalsePer100)

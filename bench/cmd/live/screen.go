@@ -25,14 +25,18 @@ type screen struct {
 	done    sync.WaitGroup
 
 	mu      sync.Mutex
-	arrived map[string]time.Time // by deposit
+	arrived map[string]arrival // by deposit
 	failed  error
 }
+
+// arrival is when an answer was at the screen, and when the frame came in with
+// which the deposit was certain.
+type arrival struct{ at, frame time.Time }
 
 // openScreen subscribes; it returns when the first state has come.
 func openScreen(ctx context.Context, server *service.Server, station string) (*screen, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &screen{server: server, station: station, cancel: cancel, arrived: make(map[string]time.Time)}
+	s := &screen{server: server, station: station, cancel: cancel, arrived: make(map[string]arrival)}
 	path := "/api/v1/stations/" + station + "/screen/events"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.Base+path, nil)
 	if err != nil {
@@ -111,8 +115,11 @@ func (s *screen) read(ctx context.Context, stream io.Reader, ready chan struct{}
 // take notes when an answer has come: a prompt that is opened, or thanks.
 func (s *screen) take(ctx context.Context, event string, data []byte, now time.Time) error {
 	var e struct {
-		ID     string            `json:"id"`
-		Prompt inspection.Prompt `json:"prompt"`
+		ID       string              `json:"id"`
+		Prompt   inspection.Prompt   `json:"prompt"`
+		TimeLine inspection.TimeLine `json:"time_line"`
+		// Of thanks.
+		CertainAt *time.Time `json:"certain_at"`
 	}
 	if err := json.Unmarshal(data, &e); err != nil {
 		return err
@@ -121,9 +128,16 @@ func (s *screen) take(ctx context.Context, event string, data []byte, now time.T
 	if !prompt && event != "thanks" {
 		return nil
 	}
+	frame := e.CertainAt
+	if prompt {
+		frame = e.TimeLine.CertainAt
+	}
+	if frame == nil {
+		return fmt.Errorf("deposit %s has no frame", e.ID)
+	}
 	s.mu.Lock()
 	if _, again := s.arrived[e.ID]; !again {
-		s.arrived[e.ID] = now
+		s.arrived[e.ID] = arrival{at: now, frame: *frame}
 	}
 	s.mu.Unlock()
 	if !prompt {
