@@ -92,7 +92,7 @@ export function CameraForm({ camera, onSave, onCancel }: {
           </select>
         </label>
       )}
-      <label className="check"><input name="enabled" type="checkbox" checked={enabled} onChange={(e) => setEnabled(e.target.checked)} />{t("cameraEnabled")}</label>
+      <label className="tick"><input name="enabled" type="checkbox" checked={enabled} onChange={(e) => setEnabled(e.target.checked)} />{t("cameraEnabled")}</label>
       {problem && (
         <div className="wide">
           {problem.slug === "validation" ? <p className="notice" role="alert">{t(needs[kind])}</p> : <Notice problem={problem} />}

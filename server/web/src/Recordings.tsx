@@ -92,7 +92,7 @@ function Player({ strip, name, zone, sentence }: { strip: Strip; name: string; z
       <div className="line">
         <button onClick={() => setPlaying(!playing)}>{playing ? t("pause") : t("play")}</button>
         <input type="range" min="0" max={n - 1} value={at} aria-label={fill("frameOf", { i: at + 1, n })} onChange={(e) => { setPlaying(false); setAt(Number(e.target.value)); }} />
-        <label className="check"><input type="checkbox" checked={masked} onChange={(e) => setMasked(e.target.checked)} />{t("showMask")}</label>
+        <label className="tick"><input type="checkbox" checked={masked} onChange={(e) => setMasked(e.target.checked)} />{t("showMask")}</label>
       </div>
       <figcaption>
         <b>{t(`rec_${strip.kind}`)}</b> {name} · {time(frame.at, zone)} · <b className={`state now-${frame.state}`}>{t(`state_${frame.state}`)}</b> · {t("area")} {percent(frame.area, 1)}

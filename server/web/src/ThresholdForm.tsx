@@ -11,7 +11,7 @@ export function ThresholdForm({ value, onChange }: { value: Detector; onChange: 
   return (
     <div className="thresholds">
       {fields.map((f) => <Row key={f.key} field={f} value={value[f.key]} onChange={(v) => onChange({ ...value, [f.key]: v })} />)}
-      <label className="check">
+      <label className="tick">
         <input type="checkbox" checked={value.pile} onChange={(e) => onChange({ ...value, pile: e.target.checked })} />{t("set_pile")}
       </label>
       {wrong && <p className="warning" role="alert" data-testid="disorder">{t(wrong)}</p>}
