@@ -20,9 +20,9 @@ func TestReelIsThePlay(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	o := testOptions(t)
 	path := filepath.Join(t.TempDir(), "reel")
-	r, err := Record(t.Context(), o, 2, path)
+	r, err := Record(t.Context(), o, 1, path)
 	require.NoError(t, err)
-	src, err := NewSource(o, epoch, 2)
+	src, err := NewSource(o, epoch, 1)
 	require.NoError(t, err)
 	var frames []*vision.Image
 	play(t, src, func(f camera.Frame) { frames = append(frames, f.Image) })

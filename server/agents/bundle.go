@@ -12,6 +12,7 @@ import (
 	"io/fs"
 
 	"github.com/binside/binside/server/relay"
+	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
 )
 
@@ -89,6 +90,8 @@ func (s *Service) content(ctx context.Context, stationID string) (*relay.Bundle,
 	}
 	b := &relay.Bundle{Station: st, Taxonomy: s.table, Settings: s.cfg.Settings, Model: relay.Model{Version: s.cfg.ModelVersion, Files: s.files}}
 	b.Settings.Record = s.deps.Record(stationID)
+	own := st.Prompts.Over(station.Prompts{Language: s.cfg.Screen.Language, Volume: s.cfg.Screen.Volume})
+	b.Station.Prompts = &own
 	if b.Bins, err = all(ctx, stationID, s.deps.Store.ListBins); err != nil {
 		return nil, err
 	}

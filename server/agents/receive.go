@@ -57,6 +57,12 @@ func (s *Service) receive(ctx context.Context, stationID string, r *relay.Record
 	}
 	i := r.Corrected()
 	i.Relay = &inspection.Relay{HandedAt: s.cfg.Now().UTC().Truncate(time.Microsecond), ClockOffset: r.ClockOffset}
+	for n := range i.Evidence {
+		// What the station deleted stands in the station's own log, by its clock.
+		if gone := &i.Evidence[n]; gone.DeletedAt != nil && gone.DeletedAt.After(i.Relay.HandedAt) {
+			gone.DeletedAt = &i.Relay.HandedAt
+		}
+	}
 	if err != nil {
 		if err := s.keep(ctx, r, i, pictures); err != nil {
 			return "refused", err
@@ -172,8 +178,10 @@ func (s *Service) check(ctx context.Context, stationID string, r *relay.Record) 
 		return wrong("verdict %.64q", i.Verdict)
 	case i.Source != inspection.FromPush && i.Source != inspection.FromStream:
 		return wrong("source %.64q", i.Source)
-	case i.Prompt != nil && !slices.Contains(promptStates, i.Prompt.State):
+	case i.Prompt != nil && !slices.Contains(inspection.PromptStates, i.Prompt.State):
 		return wrong("prompt state %.64q", i.Prompt.State)
+	case i.Prompt != nil && i.Prompt.Receipt != "" && (i.Prompt.State != inspection.PromptAppealed || i.Prompt.EndedAt == nil):
+		return wrong("a receipt without an appeal")
 	}
 	if err := s.checkSizes(r); err != nil {
 		return wrong("%w", err)
@@ -187,10 +195,6 @@ func (s *Service) check(ctx context.Context, stationID string, r *relay.Record) 
 		}
 	}
 	return nil
-}
-
-var promptStates = []inspection.PromptState{
-	inspection.PromptOpen, inspection.PromptCorrected, inspection.PromptUncorrected, inspection.PromptAppealed, inspection.PromptWithheld,
 }
 
 func (s *Service) checkSizes(r *relay.Record) error {

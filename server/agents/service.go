@@ -48,6 +48,9 @@ type Config struct {
 	Taxonomy *taxonomy.Taxonomy
 	// Settings are without any station's record.
 	Settings relay.Settings
+	// Screen holds the language and volume of stations that have none of their
+	// own.
+	Screen station.Prompts
 	// Model holds the running model's files at its root.
 	Model        fs.FS
 	ModelVersion string

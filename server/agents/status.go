@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/relay"
+	"github.com/binside/binside/server/station"
 )
 
 // AgentStatus is how a station's agent does.
@@ -39,9 +42,16 @@ func (s *Service) recall(ctx context.Context) error {
 	return nil
 }
 
-// Report keeps an agent's report. store.ErrNotFound: it has not asked for a
-// bundle yet.
+// Report keeps an agent's report, of the station's own cameras only.
+// store.ErrNotFound: it has not asked for a bundle yet.
 func (s *Service) Report(ctx context.Context, stationID string, r *relay.Report) error {
+	own, err := all(ctx, stationID, s.deps.Store.ListCameras)
+	if err != nil {
+		return fmt.Errorf("agents: report: %w", err)
+	}
+	maps.DeleteFunc(r.Cameras, func(id string, _ relay.CameraReport) bool {
+		return !slices.ContainsFunc(own, func(c station.Camera) bool { return c.ID == id })
+	})
 	text, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("agents: report: %w", err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,8 +20,10 @@ import (
 	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/relay"
+	"github.com/binside/binside/vision/condition"
 )
 
 // handed is a record of "here" with one picture, as an agent hands it in.
@@ -112,6 +115,39 @@ func TestLaterRevisions(t *testing.T) {
 	i, err := f.store.GetInspection(t.Context(), r.Inspection.ID)
 	require.NoError(t, err)
 	require.Equal(t, inspection.PromptCorrected, i.Prompt.State)
+}
+
+// Every way in which a prompt can stand can be handed in.
+func TestPromptsOfEveryStateAreHandedIn(t *testing.T) {
+	f := start(t, options{})
+	token := f.token(auth.ForAgent("here"))
+	field, ok := reflect.TypeFor[inspection.Prompt]().FieldByName("State")
+	require.True(t, ok)
+	states := strings.Split(field.Tag.Get("enum"), ",")
+	require.Len(t, inspection.PromptStates, len(states))
+	for _, state := range inspection.PromptStates {
+		require.Contains(t, states, string(state))
+		r, data := handed(t, time.Now())
+		at := r.Inspection.DecidedAt
+		r.Inspection.Prompt = &inspection.Prompt{State: state, OpenedAt: at, Until: at.Add(20 * time.Second), EndedAt: &at}
+		require.Equal(t, 204, f.handIn(token, r, data).status, state)
+	}
+}
+
+// What the station had deleted before it handed a record in is in its own log,
+// and is no gap in the server's.
+func TestWhatTheStationDeletedIsNoGap(t *testing.T) {
+	f := start(t, options{})
+	signer, err := deletion.NewSigner(make([]byte, 32))
+	require.NoError(t, err)
+	require.NoError(t, f.store.LogDeletions(t.Context(), signer))
+	r, _ := handed(t, time.Now())
+	later := time.Now().Add(time.Minute) // by the station's clock
+	r.Inspection.Evidence[0].DeletedAt = &later
+	require.Equal(t, 204, f.handIn(f.token(auth.ForAgent("here")), r).status)
+	n, err := f.store.UnloggedDeletions(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n)
 }
 
 // What is not the station's, not whole or not possible is refused with a
@@ -233,13 +269,15 @@ func TestAgentGoesOffline(t *testing.T) {
 		Version: "1", SkewSeconds: &skew, Backlog: relay.Backlog{Inspections: 7}, Cameras: map[string]relay.CameraReport{"cam-here": {Status: "streaming", Frames: 9}},
 	}
 	var answer relay.Answer
-	f.send(http.MethodPost, at+"/report", token, report).into(t, &answer)
+	said := report
+	said.Cameras = map[string]relay.CameraReport{"cam-here": report.Cameras["cam-here"], "cam-there": {Status: "streaming", Condition: condition.Black}}
+	f.send(http.MethodPost, at+"/report", token, said).into(t, &answer)
 	require.WithinDuration(t, time.Now(), answer.ReceivedAt, time.Minute)
 	require.False(t, answer.SentAt.Before(answer.ReceivedAt))
 	var status agents.AgentStatus
 	f.get(at, f.read).into(t, &status)
 	require.True(t, status.Online)
-	require.Equal(t, &report, status.Report)
+	require.Equal(t, &report, status.Report, "nothing is said of another station's camera")
 	metrics := string(f.get("/metrics", f.read).body)
 	for _, line := range []string{`binside_agent_up{station="here"} 1`, `binside_agent_backlog{station="here"} 7`, `binside_agent_clock_skew_seconds{station="here"} 12.5`} {
 		require.Contains(t, metrics, line)

@@ -71,9 +71,11 @@ func (s *Server) exportDeletions(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, "application/jsonl")
 	c.Set(fiber.HeaderContentDisposition, `attachment; filename="deletions.jsonl"`)
 	now := s.cfg.Now().UTC()
+	conn := c.Context().Conn() // lives as long as the answer is being written
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		ctx, cancel := s.waiting(exportTime)
 		defer cancel()
+		_ = conn.SetWriteDeadline(time.Now().Add(exportTime)) // a connection that is gone says so at the first write
 		// A file that is cut off does not reach the head that its first line
 		// names, so verifying it fails.
 		write, err := deletion.Export(w, deletion.Header{ExportedAt: now, Keys: keys, Head: head})

@@ -232,6 +232,9 @@ type Config struct {
 	SecureCookie bool
 	// OpenMetrics lets /metrics answer without a credential.
 	OpenMetrics bool
+	// ReceiptAt is the host at which residents ask for their receipts; empty: the
+	// one that the screen's page came from.
+	ReceiptAt string
 	// Prompts are the settings of stations that have none of their own, all
 	// set; without them a screen speaks Chinese, loudly.
 	Prompts station.Prompts

@@ -101,7 +101,7 @@ func Invalid(detail string) *Problem { return kindValidation.problem(detail) }
 
 // Retryable reports whether the same request may succeed later: the fault is
 // this service's.
-func (p *Problem) Retryable() bool { return p.Status == http.StatusServiceUnavailable }
+func (p *Problem) Retryable() bool { return p.Status >= http.StatusInternalServerError }
 
 // JSONSchema is the JSON Schema (2020-12) of a Go type, a document that stands
 // alone, under an id of its own. An open schema allows members that it does not

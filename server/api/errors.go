@@ -77,6 +77,7 @@ var errorKinds = []struct {
 	{pipeline.ErrNoImages, kind{slug: "no-images", title: "The deposit has no image", status: http.StatusUnprocessableEntity}},
 	{pipeline.ErrTooManyImages, kind{slug: "too-many-images", title: "The deposit has too many images", status: http.StatusUnprocessableEntity}},
 	{pipeline.ErrIdempotencyMismatch, kind{slug: "idempotency-mismatch", title: "The idempotency key was used for another request", status: http.StatusUnprocessableEntity}},
+	{pipeline.ErrAtStation, kind{slug: "camera-at-agent", title: "The camera is run by its station's agent", status: http.StatusConflict}},
 	{pipeline.ErrUnknownCamera, kind{slug: "camera-not-running", title: "The camera is disabled or not running", status: http.StatusConflict}},
 	{pipeline.ErrNotPush, kind{slug: "not-a-push-camera", title: "The camera fetches its own frames", status: http.StatusConflict}},
 	{pipeline.ErrTooManyWatched, kindTuningBusy},

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -121,10 +122,12 @@ func (s *Server) receiptCategory(id string) ReceiptCategory {
 	return ReceiptCategory{ID: id, Name: c.Name, Colour: c.Colour.Hex}
 }
 
+var receiptPattern = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{8}$`)
+
 // receiptOf reads a code as a person writes it (Crockford's base 32).
 func receiptOf(text string) (string, bool) {
 	plain := strings.NewReplacer(" ", "", "-", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(text))
-	if len(plain) != 8 {
+	if !receiptPattern.MatchString(plain) {
 		return "", false
 	}
 	return plain[:4] + "-" + plain[4:], true

@@ -23,9 +23,10 @@ type Screen struct {
 	// it tells nobody meanwhile.
 	Blind []condition.Kind `json:"blind" doc:"Why nobody is told now; empty: all cameras are well"`
 	// Language and Volume are the station's settings.
-	Language string      `json:"language" enum:"zh-CN,en" doc:"What the screen begins with, and speaks"`
-	Volume   int         `json:"volume" minimum:"0" maximum:"100" doc:"Of its voice, in percent"`
-	Voice    ScreenVoice `json:"voice"`
+	Language  string      `json:"language" enum:"zh-CN,en" doc:"What the screen begins with, and speaks"`
+	Volume    int         `json:"volume" minimum:"0" maximum:"100" doc:"Of its voice, in percent"`
+	Voice     ScreenVoice `json:"voice"`
+	ReceiptAt string      `json:"receipt_at,omitempty" doc:"Host at which receipts are asked for; absent: this one"`
 	// Taxonomy is the one in force: a screen whose names are another's fetches
 	// them again.
 	Taxonomy string    `json:"taxonomy" doc:"Ref of the taxonomy in force"`
@@ -169,7 +170,7 @@ func (s *Server) screen(ctx context.Context, id string) (Screen, error) {
 	}
 	own := st.Prompts.Over(s.cfg.Prompts)
 	out := Screen{
-		StationID: st.ID, Name: st.Name, Prompts: []ScreenPrompt{}, Language: own.Language, Volume: *own.Volume, Voice: s.screenVoice(own),
+		StationID: st.ID, Name: st.Name, Prompts: []ScreenPrompt{}, Language: own.Language, Volume: *own.Volume, Voice: s.screenVoice(own), ReceiptAt: s.cfg.ReceiptAt,
 		Taxonomy: s.Rules().Taxonomy.Ref(), Now: s.cfg.Now().UTC(),
 	}
 	if out.Bins, err = s.screenBins(ctx, id); err != nil {

@@ -99,6 +99,9 @@ func (st *screenStream) forward(ctx context.Context, e notify.Event) error {
 	if e.Inspection == nil {
 		return st.screen(ctx, true)
 	}
+	if e.Inspection.Relay != nil {
+		return nil // the station's agent has told them
+	}
 	if e.Inspection.Prompt != nil {
 		return st.prompt(e.Inspection)
 	}
@@ -109,13 +112,13 @@ func (st *screenStream) forward(ctx context.Context, e notify.Event) error {
 }
 
 func (st *screenStream) prompt(i *inspection.Inspection) error {
-	if i.StationID != st.station || i.Prompt == nil || i.Prompt.State == inspection.PromptWithheld {
+	if i.StationID != st.station || i.Relay != nil || i.Prompt == nil || i.Prompt.State == inspection.PromptWithheld {
 		return nil
 	}
 	return st.send("prompt", "", st.server.screenPrompt(i, st.last.Bins))
 }
 
-// screen sends the whole state, where it is asked for or the cameras' condition
+// screen sends the whole state, where it is asked for or the cameras' condition,
 // the taxonomy or the bins have changed.
 func (st *screenStream) screen(ctx context.Context, always bool) error {
 	ctx, cancel := context.WithTimeout(ctx, st.server.cfg.RequestTimeout)

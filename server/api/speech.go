@@ -121,7 +121,11 @@ func (s *Server) serveSpeech(c *fiber.Ctx) error {
 	if s.Speaker == nil {
 		return speech.ErrUnavailable
 	}
-	sound, err := s.Speaker.Say(c.UserContext(), own.Voice, c.Params("key"), language)
+	// A screen asks for all its sentences at once, which are rendered two at a
+	// time: a stop does not wait for them.
+	ctx, cancel := s.waiting(s.cfg.RequestTimeout)
+	defer cancel()
+	sound, err := s.Speaker.Say(ctx, own.Voice, c.Params("key"), language)
 	if err != nil {
 		return err
 	}

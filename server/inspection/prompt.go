@@ -17,6 +17,9 @@ const (
 	PromptWithheld    PromptState = "withheld"
 )
 
+// PromptStates are all of them.
+var PromptStates = []PromptState{PromptOpen, PromptCorrected, PromptUncorrected, PromptAppealed, PromptWithdrawn, PromptWithheld}
+
 // The means by which a prompt was corrected, and the reasons for which one was
 // withheld or withdrawn.
 const (

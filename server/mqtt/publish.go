@@ -77,6 +77,9 @@ func (s *Service) run(ctx context.Context, changes <-chan *inspection.Inspection
 
 // stored passes on what became of a deposit.
 func (s *Service) stored(ctx context.Context, i *inspection.Inspection) {
+	if i.Relay != nil {
+		return // the station's agent has told them
+	}
 	if i.Prompt != nil {
 		s.prompt(ctx, i)
 	} else if t, ok := s.deps.BinSide.ThanksFor(i); ok {
@@ -85,7 +88,7 @@ func (s *Service) stored(ctx context.Context, i *inspection.Inspection) {
 }
 
 func (s *Service) prompt(ctx context.Context, i *inspection.Inspection) {
-	if i.Prompt == nil || i.Prompt.State == inspection.PromptWithheld {
+	if i.Relay != nil || i.Prompt == nil || i.Prompt.State == inspection.PromptWithheld {
 		return
 	}
 	st, ok := s.stations.last[i.StationID]
@@ -128,7 +131,9 @@ func (s *Service) state(ctx context.Context, stationID string) {
 	}
 	state := newState(screen, s.cfg.Life)
 	s.stations.last[stationID] = state
-	s.publish(ctx, "state", stateTopic(stationID), 1, true, state)
+	// At most once: it is retained and repeated, and of what a device that is away
+	// subscribed to at quality 1 the server would keep every one.
+	s.publish(ctx, "state", stateTopic(stationID), 0, true, state)
 }
 
 // beat makes every station's state due.

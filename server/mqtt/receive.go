@@ -3,6 +3,7 @@ package mqtt
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -32,9 +33,17 @@ func (s *Service) receive(m paho.Message) {
 			s.offer(s.deposits, p.kind, m)
 		}
 	default:
+		if len(m.Payload()) > maxWord { // it would wait at its full length
+			s.metrics.received.WithLabelValues(p.kind, dropped).Inc()
+			m.Ack()
+			return
+		}
 		s.offer(s.words, p.kind, m)
 	}
 }
+
+// maxWord is the length in bytes of the longest message but for pictures.
+const maxWord = 64 << 10
 
 // offer queues a message or, for one of quality of service 0, turns it away: for
 // the others there is room.
@@ -87,7 +96,8 @@ func (s *Service) lookAtFrames(ctx context.Context) {
 func (s *Service) take(ctx context.Context, m paho.Message) {
 	p, _ := parsePush(m.Topic())
 	outcome := taken
-	for pause := retryPause; ; pause = min(2*pause, maxRetryPause) {
+	pause := retryPause
+	for try := 1; ; try++ {
 		err := s.once(ctx, p, m.Payload())
 		if err == nil {
 			break
@@ -96,7 +106,7 @@ func (s *Service) take(ctx context.Context, m paho.Message) {
 			outcome = busy
 			break
 		}
-		if m.Qos() == 0 || !api.ProblemOf(err).Retryable() {
+		if m.Qos() == 0 || !api.ProblemOf(err).Retryable() || try == maxTries && itsOwn(err) {
 			outcome = refused
 			s.answer(ctx, m.Topic(), err)
 			break
@@ -108,6 +118,7 @@ func (s *Service) take(ctx context.Context, m paho.Message) {
 			return
 		case <-time.After(pause):
 		}
+		pause = min(2*pause, maxRetryPause)
 	}
 	s.metrics.received.WithLabelValues(p.kind, outcome).Inc()
 	m.Ack()
@@ -117,7 +128,15 @@ func (s *Service) take(ctx context.Context, m paho.Message) {
 const (
 	retryPause    = 200 * time.Millisecond
 	maxRetryPause = 5 * time.Second
+	// maxTries is how often a message is tried that may itself be what fails.
+	maxTries = 5
 )
+
+// itsOwn reports whether an error of ours may be the message's doing, which no
+// waiting mends: a full queue or a database that is away are not.
+func itsOwn(err error) bool {
+	return errors.Is(err, pipeline.ErrRedaction) || errors.Is(err, context.DeadlineExceeded) || api.ProblemOf(err).Status == http.StatusInternalServerError
+}
 
 // once tries to hand a message on. What has begun is finished even where the
 // service stops.
@@ -199,6 +218,7 @@ func (h *held) clear() {
 type frames struct {
 	mu     sync.Mutex
 	latest map[string]paho.Message
+	bytes  int // of all of them
 	// order is in which the topics came.
 	order []string
 	// more has room for a word to each of the two readers.
@@ -214,14 +234,19 @@ func (f *frames) put(m paho.Message) (lost int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	topic := m.Topic()
-	if _, waits := f.latest[topic]; waits {
-		f.latest[topic] = m
-		return 1
+	old, waits := f.latest[topic]
+	size := len(m.Payload())
+	if waits {
+		size -= len(old.Payload())
 	}
-	if len(f.order) >= frameRoom {
+	if f.bytes+size > frameBytes || !waits && len(f.order) >= frameRoom {
 		return 1
 	}
 	f.latest[topic] = m
+	f.bytes += size
+	if waits {
+		return 1
+	}
 	f.order = append(f.order, topic)
 	select {
 	case f.more <- struct{}{}:
@@ -230,8 +255,12 @@ func (f *frames) put(m paho.Message) (lost int) {
 	return 0
 }
 
-// frameRoom bounds the topics, which a device may invent.
-const frameRoom = 256
+// frameRoom bounds the topics, which a device may invent, frameBytes what waits
+// of all of them.
+const (
+	frameRoom  = 256
+	frameBytes = 128 << 20
+)
 
 // next waits for a frame until ctx ends.
 func (f *frames) next(ctx context.Context) (paho.Message, bool) {
@@ -242,6 +271,7 @@ func (f *frames) next(ctx context.Context) (paho.Message, bool) {
 			f.order = f.order[1:]
 			m := f.latest[topic]
 			delete(f.latest, topic)
+			f.bytes -= len(m.Payload())
 			f.mu.Unlock()
 			return m, true
 		}

@@ -19,6 +19,9 @@ var (
 	// another request.
 	ErrIdempotencyMismatch = errors.New("pipeline: idempotency key was used for another request")
 	// ErrUnknownCamera says that no enabled camera has that ID here.
+	// ErrAtStation says that a camera is run by its station's agent, and can be
+	// seen there alone.
+	ErrAtStation     = errors.New("pipeline: the camera is run by its station's agent")
 	ErrUnknownCamera = errors.New("pipeline: no such camera, or it is disabled")
 	// ErrNotPush says that the camera is not of kind "push": it fetches its
 	// frames.

@@ -23,7 +23,7 @@ func (c cache) path(name string) string { return filepath.Join(c.dir, name+".wav
 
 func (c cache) get(name string) ([]byte, bool) {
 	data, err := os.ReadFile(c.path(name))
-	return data, err == nil
+	return data, err == nil && sounds(data, ".wav") // a power cut may have left it empty
 }
 
 // put stores a file whole or not at all, and deletes the oldest ones beyond the
@@ -37,7 +37,7 @@ func (c cache) put(name string, data []byte) error {
 		return fmt.Errorf("speech: cache: %w", err)
 	}
 	_, err = part.Write(data)
-	if err = errors.Join(err, part.Close()); err == nil {
+	if err = errors.Join(err, part.Sync(), part.Close()); err == nil {
 		err = os.Rename(part.Name(), c.path(name))
 	}
 	if err != nil {

@@ -136,9 +136,11 @@ func (s *Store) EachDeletion(ctx context.Context, upTo int64, fn func(deletion.E
 }
 
 // UnloggedDeletions counts the evidence that was marked as deleted since the
-// log began and is in no entry of it: there must be none.
+// log began and is in no entry of it: there must be none. What a station's agent
+// had deleted before it handed the record in is in that station's log.
 func (s *Store) UnloggedDeletions(ctx context.Context) (int64, error) {
 	return readOne(ctx, s, "unlogged deletions", scanInt, `SELECT COUNT(*) FROM evidence e
 WHERE e.deleted_at >= (SELECT MIN(at) FROM deletions)
- AND NOT EXISTS (SELECT 1 FROM deletions d WHERE d.inspection_id = e.inspection_id AND d.ordinal = e.ordinal)`)
+ AND NOT EXISTS (SELECT 1 FROM deletions d WHERE d.inspection_id = e.inspection_id AND d.ordinal = e.ordinal)
+ AND NOT EXISTS (SELECT 1 FROM relayed h WHERE h.inspection_id = e.inspection_id AND e.deleted_at <= h.handed_at)`)
 }

@@ -57,6 +57,7 @@ func New(cfg Config, regions []Region) (*Detector, error) {
 // it, in the order of the regions. It keeps nothing of the frame's image
 // but reduced copies and the crops of what may become a shot.
 func (d *Detector) Observe(f Frame) []Event {
+	d.misses = d.misses[:0]
 	if d.closed {
 		return nil
 	}
@@ -90,7 +91,6 @@ func (d *Detector) Observe(f Frame) []Event {
 		}
 	}
 	var events []Event
-	d.misses = d.misses[:0]
 	for _, r := range d.regions {
 		events = append(events, r.observe(f, step, light)...)
 		d.misses = append(d.misses, r.misses...)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -342,7 +343,7 @@ func (s *service) startAPI(ctx context.Context) error {
 		return err
 	}
 	s.onClose("explanations", func(context.Context) error { explainer.Close(); return nil })
-	sentences, err := sentencesOf(s.cfg)
+	sentences, err := sentencesOf(s.taxonomy)
 	if err != nil {
 		return err
 	}
@@ -362,7 +363,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	//nolint:contextcheck // every request brings a context of its own
 	s.api, err = api.New(deps, api.Config{
 		Version: version, MaxBody: int(s.cfg.HTTP.MaxBody), Limits: s.limits(), ReadTimeout: s.cfg.HTTP.ReadTimeout,
-		Managed: s.given != nil, Prompts: s.cfg.Prompts.Station(s.cfg.Screen),
+		Managed: s.given != nil, ReceiptAt: s.receiptAt(), Prompts: s.cfg.Prompts.Station(s.cfg.Screen),
 		TLSCert: s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),
 	})
 	if err != nil {
@@ -418,6 +419,20 @@ func (s *service) url() string {
 		scheme = "https"
 	}
 	return scheme + "://" + s.listener.Addr().String()
+}
+
+// receiptAt is the host at which residents ask for their receipts: an agent's
+// server has them.
+func (s *service) receiptAt() string {
+	at := s.cfg.HTTP.PublicURL
+	if s.given != nil {
+		at = s.cfg.Uplink.Server
+	}
+	u, err := url.Parse(at)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // components says how the parts do, for /readyz. Model, queue and records are

@@ -248,7 +248,7 @@ func TestPromptIsTheStations(t *testing.T) {
 	mine, err := agent.store.GetInspection(t.Context(), told)
 	require.NoError(t, err)
 	require.Equal(t, mine.Prompt.Receipt, at().Prompt.Receipt)
-	require.Len(t, server.all(t, "gate"), 1)
+	require.Eventually(t, func() bool { return len(server.all(t, "gate")) == len(agent.all(t, "gate")) }, 30*time.Second, 20*time.Millisecond)
 }
 
 // toldDeposit pushes photographs until one is told.

@@ -17,12 +17,17 @@ import (
 	"github.com/binside/binside/server/web"
 )
 
-// sentencesOf are what a screen says under a configuration.
-func sentencesOf(cfg config.Config) (*speech.Sentences, error) {
+// configuredSentences are what a screen says under a configuration.
+func configuredSentences(cfg config.Config) (*speech.Sentences, error) {
 	tax, err := taxonomy.Open(cfg.Taxonomy, cfg.TaxonomyColours)
 	if err != nil {
 		return nil, err
 	}
+	return sentencesOf(tax)
+}
+
+// sentencesOf are what a screen says by a taxonomy.
+func sentencesOf(tax *taxonomy.Taxonomy) (*speech.Sentences, error) {
 	phrases, err := web.Phrases()
 	if err != nil {
 		return nil, err
@@ -61,7 +66,7 @@ speaker's pack.`,
 			if err != nil {
 				return err
 			}
-			s, err := sentencesOf(cfg)
+			s, err := configuredSentences(cfg)
 			if err != nil {
 				return err
 			}
@@ -153,7 +158,7 @@ func newVoicesCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := sentencesOf(cfg)
+			s, err := configuredSentences(cfg)
 			if err != nil {
 				return err
 			}

@@ -31,7 +31,8 @@ export function CameraPage({ id, tab }: { id: string; tab: string }) {
     setProblem(p);
   }, []);
   const show = useCallback((camera: Camera) => {
-    setSeen((before) => look(before, camera, Date.now()));
+    // An answer that was on its way while something was saved is of before.
+    setSeen((before) => before && Date.parse(camera.updated_at) < Date.parse(before.camera.updated_at) ? before : look(before, camera, Date.now()));
     setProblem(undefined);
   }, []);
   const loadPlace = useCallback(

@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Bin } from "./api";
 import type { RegionsState } from "./CameraPage";
 import { useI18n } from "./i18n";
-import { middle } from "./polygon";
+import { fault, inserted, middle } from "./polygon";
 import type { Point, Polygon } from "./polygon";
 import { regionOf } from "./regions";
 import type { Step } from "./regions";
@@ -190,8 +190,11 @@ function Handles({ polygon, bin, name, corner, width, height, step, grab, place 
           <g
             key={`m${i}`} className="between" data-testid="between"
             onPointerDown={(e) => {
-              step({ do: "insert", after: i, at: place(e) });
-              grab(e, { what: "corner", corner: i + 1 });
+              const at = place(e);
+              step({ do: "insert", after: i, at });
+              // Where that was refused, the corner is another one.
+              if (fault(inserted(polygon, i, at))) e.stopPropagation();
+              else grab(e, { what: "corner", corner: i + 1 });
             }}
           >
             <circle className="reach" cx={m.x * width} cy={m.y * height} r={reach * 0.7} />

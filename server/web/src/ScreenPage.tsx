@@ -202,7 +202,7 @@ function Board({ station, onTaxonomy }: { station: string; onTaxonomy: (ref: str
         <button onClick={toggle}>{t("language")}</button>
       </header>
       {first ? <PromptView key={first.id} prompt={first} more={open.length - 1} station={station} bins={screen?.bins ?? []} offset={state.offset} voice={voice} connected={state.connected} />
-        : ended ? <Ended prompt={ended} voice={voice} />
+        : ended ? <Ended prompt={ended} voice={voice} receiptAt={screen?.receipt_at ?? location.host} />
           : thanks ? <Thanked key={thanks.id} thanks={thanks} voice={voice} />
             : <Idle screen={screen} />}
       {!silent && hearing === "blocked" && !first && !ended && <SoundButton />}
@@ -285,7 +285,7 @@ function PromptView({ prompt: p, more, station, bins, offset, voice, connected }
   );
 }
 
-function Ended({ prompt: p, voice }: { prompt: ScreenPrompt; voice: Speaker | undefined }) {
+function Ended({ prompt: p, voice, receiptAt }: { prompt: ScreenPrompt; voice: Speaker | undefined; receiptAt: string }) {
   const { t } = useI18n();
   const appealed = p.prompt.state === "appealed";
   const words = appealed ? t("screenAppealed") : t("screenThanksCorrected");
@@ -294,7 +294,7 @@ function Ended({ prompt: p, voice }: { prompt: ScreenPrompt; voice: Speaker | un
     <main className={appealed ? "thanked appealed" : "thanked"} role="status" data-testid="ended">
       <p className="thanked-big">{words}</p>
       {appealed && <p className="thanked-code" data-testid="receipt">{p.prompt.receipt}</p>}
-      {appealed && <p>{t("screenReceipt")} <b className="thanked-where">{location.host}/receipt</b></p>}
+      {appealed && <p>{t("screenReceipt")} <b className="thanked-where">{receiptAt}/receipt</b></p>}
     </main>
   );
 }

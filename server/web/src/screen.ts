@@ -45,6 +45,8 @@ export interface Screen {
   /** In percent. */
   volume: number;
   voice: { pack: string; version: string; renders: boolean };
+  /** The host at which receipts are asked for; absent: the page's own. */
+  receipt_at?: string;
   /** Ref of the taxonomy in force. */
   taxonomy: string;
   now: string;

@@ -50,6 +50,7 @@ export const cameraWords = {
   refresh: { zh: "刷新画面", en: "Refresh the view" },
   snapshotWait: { zh: "正在取画面…", en: "Fetching the view…" },
   "problem_camera-not-ready": { zh: "摄像头没有画面。请检查它是否通电、联网、地址是否正确;有画面后这里会自动显示。", en: "The camera shows nothing. Check its power, network and address; the view appears here by itself." },
+  "problem_camera-at-agent": { zh: "这台摄像头由投放点的现场主机运行,画面不经过这里。请在现场主机停用期间(把投放点交还服务器)画区域和调参。", en: "This camera is run by the agent at its station, and its view does not come here. Draw regions and tune it while the station is the server's own." },
   "problem_camera-not-running": { zh: "摄像头已停用或没有运行。请在“设置”中启用它。", en: "The camera is disabled or not running. Enable it under Settings." },
   "problem_tuning-busy": { zh: "正在调参的摄像头太多,请稍后再试。", en: "Too many detectors are being tuned. Try again in a moment." },
   "problem_nothing-recorded": { zh: "还没有录到可以试的画面,请在本页等几秒。", en: "Nothing was recorded to try this on. Stay on this page for some seconds." },

@@ -69,7 +69,7 @@ async function sound(request, url) {
   const kept = await cache.match(key);
   if (kept) return kept;
   const answer = await fetch(request);
-  if (answer.ok) await cache.put(key, answer.clone());
+  if (answer.ok) await cache.put(key, answer.clone()).catch(() => undefined); // no room: it is heard all the same
   return answer;
 }
 
