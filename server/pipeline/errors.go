@@ -19,10 +19,10 @@ var (
 	// another request.
 	ErrIdempotencyMismatch = errors.New("pipeline: idempotency key was used for another request")
 	// ErrUnknownCamera says that no enabled camera has that ID here.
+	ErrUnknownCamera = errors.New("pipeline: no such camera, or it is disabled")
 	// ErrAtStation says that a camera is run by its station's agent, and can be
 	// seen there alone.
-	ErrAtStation     = errors.New("pipeline: the camera is run by its station's agent")
-	ErrUnknownCamera = errors.New("pipeline: no such camera, or it is disabled")
+	ErrAtStation = errors.New("pipeline: the camera is run by its station's agent")
 	// ErrNotPush says that the camera is not of kind "push": it fetches its
 	// frames.
 	ErrNotPush = errors.New("pipeline: the camera fetches its own frames")
