@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/config"
 )
 
 // gcPercent lets the heap grow to five times what lives before it is collected
@@ -46,18 +48,7 @@ func newServe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if os.Getenv("GOGC") == "" {
-				debug.SetGCPercent(gcPercent)
-			}
-			log := newLogger(cmd.ErrOrStderr(), cfg.Log)
-			s, err := start(cmd.Context(), cfg, log)
-			if err != nil {
-				return err
-			}
-			if err := s.greet(cmd.Context(), cmd.OutOrStdout()); err != nil {
-				log.Error("cannot make a one-time link", "error", err)
-			}
-			return s.wait(cmd.Context())
+			return serveUntilDone(cmd, cfg, start, (*service).greet)
 		},
 	}
 	set.register(cmd)
@@ -67,6 +58,25 @@ func newServe() *cobra.Command {
 	f.StringVar(&listen, "listen", "", "host:port of the API and the page (http.listen)")
 	f.StringVar(&model, "model", "", "folder with model.onnx and card.json (model.dir)")
 	return cmd
+}
+
+// serveUntilDone starts a service, greets whoever started it, and serves until
+// the command is told to end.
+func serveUntilDone(cmd *cobra.Command, cfg config.Config, start func(context.Context, config.Config, *slog.Logger) (*service, error),
+	greet func(*service, context.Context, io.Writer) error,
+) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	log := newLogger(cmd.ErrOrStderr(), cfg.Log)
+	s, err := start(cmd.Context(), cfg, log)
+	if err != nil {
+		return err
+	}
+	if err := greet(s, cmd.Context(), cmd.OutOrStdout()); err != nil {
+		log.Error("nobody was greeted with a link", "error", err)
+	}
+	return s.wait(cmd.Context())
 }
 
 // wait serves until ctx is done or the API fails, then stops in order.

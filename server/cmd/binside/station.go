@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -55,18 +54,7 @@ starts without a network once it has been given its first bundle.
 			if err != nil {
 				return err
 			}
-			if os.Getenv("GOGC") == "" {
-				debug.SetGCPercent(gcPercent)
-			}
-			log := newLogger(cmd.ErrOrStderr(), cfg.Log)
-			s, err := startStation(cmd.Context(), cfg, log)
-			if err != nil {
-				return err
-			}
-			if err := s.greetStation(cmd.Context(), cmd.OutOrStdout()); err != nil {
-				log.Error("cannot make the screen's token", "error", err)
-			}
-			return s.wait(cmd.Context())
+			return serveUntilDone(cmd, cfg, startStation, (*service).greetStation)
 		},
 	}
 	set.register(cmd)

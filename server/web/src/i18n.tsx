@@ -336,7 +336,7 @@ export interface I18n {
   time: (iso: string, zone?: string) => string;
   /** list joins the parts of an enumeration. */
   list: (parts: string[]) => string;
-  /** toggle is what a person chooses, and is kept; set is for now. */
+  /** toggle is what a person chooses, and is kept; set lasts until the page is left. */
   toggle: () => void;
   set: (language: Language) => void;
 }
