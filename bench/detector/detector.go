@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/binside/binside/bench/station"
 	"github.com/binside/binside/camera"
 	"github.com/binside/binside/camera/simulate"
 	"github.com/binside/binside/vision/codec"
@@ -94,9 +95,7 @@ func film(ctx context.Context, opt simulate.Options, deposits int) (shots []shot
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, b := range src.Station().Bins() {
-		regions = append(regions, deposit.Region{BinID: b.ID, Polygon: src.Station().Region(i)})
-	}
+	regions = station.Regions(src.Station())
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	err = src.Stream(ctx, func(f camera.Frame) {

@@ -19,8 +19,7 @@ import (
 
 	"github.com/binside/binside/bench/detector"
 	"github.com/binside/binside/bench/files"
-	"github.com/binside/binside/camera/simulate"
-	"github.com/binside/binside/datasets/taxonomy"
+	"github.com/binside/binside/bench/station"
 )
 
 // limit is the share of one core that the detector may cost.
@@ -52,20 +51,9 @@ func run(ctx context.Context, deposits int, seed uint64, out string, w io.Writer
 	if deposits < 1 {
 		return fmt.Errorf("deposits is %d, at least 1 is needed", deposits)
 	}
-	items, err := simulate.LoadStamps("")
+	opt, err := station.Options(seed, nil)
 	if err != nil {
 		return err
-	}
-	opt := simulate.DefaultOptions()
-	opt.Items, opt.Seed, opt.Classes = items, seed, map[string]string{}
-	table := taxonomy.Default()
-	for _, c := range simulate.StampClasses() {
-		if id, ok := table.CategoryOf(c); ok {
-			opt.Classes[c] = id
-		}
-	}
-	for _, id := range []string{"recyclable", "kitchen", "hazardous", "other"} {
-		opt.Bins = append(opt.Bins, simulate.Bin{ID: id, Accepts: []string{id}})
 	}
 	f, err := detector.Measure(ctx, opt, deposits)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/binside/binside/bench/service"
+	"github.com/binside/binside/bench/station"
 	"github.com/binside/binside/camera/simulate"
-	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models/base"
 )
 
@@ -40,31 +40,24 @@ const painters = 2
 
 // paint prepares what the cameras show.
 func paint(ctx context.Context, s settings, scratch string) (sites, error) {
-	items, err := simulate.LoadStamps("")
-	if err != nil {
-		return nil, err
-	}
 	folder, err := base.Load()
 	if err != nil {
 		return nil, err
 	}
-	tax := taxonomy.Default()
+	like, err := station.Options(0, folder.Card.Classes)
+	if err != nil {
+		return nil, err
+	}
 	all := make(sites, len(cameras))
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(painters)
 	for n, c := range cameras {
 		st := &site{id: fmt.Sprintf("live-%d", n+1), kind: c.kind, transport: c.transport}
 		all[n] = st
-		opts := simulate.DefaultOptions()
-		opts.Items, opts.Classes, opts.Known = items, make(map[string]string), folder.Card.Classes
-		opts.Seed, opts.WrongShare = s.seed+uint64(n), 0.5
-		for _, class := range tax.Classes {
-			opts.Classes[class.ID] = class.Category
-		}
-		for _, c := range tax.Categories {
-			opts.Bins = append(opts.Bins, simulate.Bin{
-				ID: st.id + "-" + c.ID, Name: simulate.Name{ZH: c.Name.ZH, EN: c.Name.EN}, Accepts: []string{c.ID}, Colour: c.Colour.Hex,
-			})
+		opts := like
+		opts.Seed, opts.WrongShare, opts.Bins = s.seed+uint64(n), 0.5, slices.Clone(like.Bins)
+		for i := range opts.Bins {
+			opts.Bins[i].ID = st.id + "-" + opts.Bins[i].ID
 		}
 		work.Go(func() (err error) {
 			st.reel, err = simulate.Record(ctx, opts, s.deposits, filepath.Join(scratch, st.id))

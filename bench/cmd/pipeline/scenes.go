@@ -6,9 +6,9 @@ import (
 	"io"
 	"time"
 
+	"github.com/binside/binside/bench/station"
 	"github.com/binside/binside/camera"
 	"github.com/binside/binside/camera/simulate"
-	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/vision/codec"
 )
 
@@ -18,21 +18,11 @@ const quality = 85
 // scenes renders n JPEGs of 1280×720 that show the simulated station with
 // something going on: one of every second frame.
 func scenes(ctx context.Context, n int) ([][]byte, error) {
-	items, err := simulate.LoadStamps("")
+	opts, err := station.Options(1, nil)
 	if err != nil {
 		return nil, err
 	}
-	opts := simulate.DefaultOptions()
-	opts.Items, opts.Classes, opts.Quiet = items, make(map[string]string), 0
-	tax := taxonomy.Default()
-	for _, class := range tax.Classes {
-		opts.Classes[class.ID] = class.Category
-	}
-	for _, c := range tax.Categories {
-		opts.Bins = append(opts.Bins, simulate.Bin{
-			ID: c.ID, Name: simulate.Name{ZH: c.Name.ZH, EN: c.Name.EN}, Accepts: []string{c.ID}, Colour: c.Colour.Hex,
-		})
-	}
+	opts.Quiet = 0
 	source, err := simulate.NewSource(opts, time.Unix(0, 0), 0)
 	if err != nil {
 		return nil, err

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/binside/binside/bench/station"
 	"github.com/binside/binside/camera"
 	"github.com/binside/binside/camera/simulate"
-	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/vision/deposit"
 )
@@ -18,7 +18,7 @@ import (
 // deposits plays the demonstration's video and returns the deposits that the
 // detector finds in it, of item classes that the model knows, with its shots.
 func deposits(ctx context.Context, s settings, network models.Network) ([]event, error) {
-	opts, err := demonstration(s.seed, network.Card().Classes)
+	opts, err := station.Options(s.seed, network.Card().Classes)
 	if err != nil {
 		return nil, err
 	}
@@ -58,31 +58,8 @@ func deposits(ctx context.Context, s settings, network models.Network) ([]event,
 	return events, runner.Close()
 }
 
-// demonstration is the station that `binside serve --demo` shows.
-func demonstration(seed uint64, known []string) (simulate.Options, error) {
-	opts := simulate.DefaultOptions()
-	opts.Seed, opts.Known = seed, known
-	var err error
-	if opts.Items, err = simulate.LoadStamps(""); err != nil {
-		return opts, fmt.Errorf("the demonstration's photographs (Debian's tuxpaint-stamps-default): %w", err)
-	}
-	tax := taxonomy.Default()
-	opts.Classes = make(map[string]string)
-	for _, class := range tax.Classes {
-		opts.Classes[class.ID] = class.Category
-	}
-	for _, category := range tax.CategoryIDs() {
-		opts.Bins = append(opts.Bins, simulate.Bin{ID: category, Accepts: []string{category}})
-	}
-	return opts, nil
-}
-
 func detect(ctx context.Context, source *simulate.Source) ([]deposit.Event, error) {
-	var regions []deposit.Region
-	for i, b := range source.Station().Bins() {
-		regions = append(regions, deposit.Region{BinID: b.ID, Polygon: source.Station().Region(i)})
-	}
-	d, err := deposit.New(deposit.DefaultConfig(), regions)
+	d, err := deposit.New(deposit.DefaultConfig(), station.Regions(source.Station()))
 	if err != nil {
 		return nil, err
 	}
