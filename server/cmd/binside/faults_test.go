@@ -57,6 +57,7 @@ var reconnecting = map[fault]time.Duration{hung: 20 * time.Second, garbage: 5 * 
 // it, there are two, and one fault (`make test` runs this test without it as
 // well).
 func TestFaultRun(t *testing.T) {
+	t.Parallel()
 	stations, plan := faultStations, faultPlan
 	killAfter, endAfter := 125*time.Second, 165*time.Second
 	if raceDetector {
@@ -141,22 +142,31 @@ func newBadDay(t *testing.T, c *client, reel *simulate.Reel, ids []string, lengt
 	t.Helper()
 	day := make(map[string]*faultyStation)
 	for _, id := range ids {
-		play, err := reel.Play(int(length/reel.Length())+2, slog.New(slog.DiscardHandler), nil)
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, play.Close()) })
-		st := &faultyStation{t: t, id: id, play: play, camera: startFaultyCamera(t, play)}
-		require.Equal(t, 201, c.json("POST", "/api/v1/stations", map[string]any{"id": id, "name": id}, nil))
-		var regions []map[string]any
-		for _, b := range play.Describe().Bins {
-			bin := map[string]any{"id": id + "-" + b.ID, "name": b.ID, "accepts": b.Accepts}
-			require.Equal(t, 201, c.json("POST", "/api/v1/stations/"+id+"/bins", bin, nil))
-			regions = append(regions, map[string]any{"bin_id": bin["id"], "polygon": b.Region})
-		}
-		camera := map[string]any{"id": id, "name": id, "kind": "mjpeg", "url": st.camera.url(), "regions": regions}
-		require.Equal(t, 201, c.json("POST", "/api/v1/stations/"+id+"/cameras", camera, nil))
-		day[id] = st
+		day[id] = newFaultyStation(t, c, reel, id, length, false)
 	}
 	return day
+}
+
+// newFaultyStation sets up a station with a camera that shows the reel for at
+// least the given time, from its first viewer on: the server, or the station's
+// agent.
+func newFaultyStation(t *testing.T, c *client, reel *simulate.Reel, id string, length time.Duration, agent bool) *faultyStation {
+	t.Helper()
+	play, err := reel.Play(int(length/reel.Length())+2, slog.New(slog.DiscardHandler), nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, play.Close()) })
+	st := &faultyStation{t: t, id: id, play: play, camera: startFaultyCamera(t, play)}
+	require.Equal(t, 201, c.json("POST", "/api/v1/stations", map[string]any{"id": id, "name": id}, nil))
+	require.Equal(t, 200, c.json("PATCH", "/api/v1/stations/"+id, map[string]any{"agent": agent}, nil))
+	var regions []map[string]any
+	for _, b := range play.Describe().Bins {
+		bin := map[string]any{"id": id + "-" + b.ID, "name": b.ID, "accepts": b.Accepts}
+		require.Equal(t, 201, c.json("POST", "/api/v1/stations/"+id+"/bins", bin, nil))
+		regions = append(regions, map[string]any{"bin_id": bin["id"], "polygon": b.Region})
+	}
+	camera := map[string]any{"id": id, "name": id, "kind": "mjpeg", "url": st.camera.url(), "regions": regions}
+	require.Equal(t, 201, c.json("POST", "/api/v1/stations/"+id+"/cameras", camera, nil))
+	return st
 }
 
 // act begins a fault or ends one.
@@ -182,10 +192,11 @@ func (s *faultyStation) state(c *client) api.CameraState {
 // judge compares what was recorded with what was shown.
 func (s *faultyStation) judge(c *client) {
 	s.t.Helper()
-	var all page
-	require.Equal(s.t, 200, c.json("GET", "/api/v1/inspections?limit=200&station="+s.id, nil, &all))
 	var seen []simulate.Detection
-	for _, i := range all.Items {
+	for _, i := range c.inspections(s.id) {
+		if i.Source != inspection.FromStream {
+			continue
+		}
 		seen = append(seen, simulate.Detection{ID: i.ID, Bin: strings.TrimPrefix(i.BinID, s.id+"-"), At: i.CapturedAt})
 		s.checkPrompt(i)
 	}

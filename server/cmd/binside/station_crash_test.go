@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/store"
 )
@@ -132,17 +133,24 @@ func TestKilledStationAndServerLoseNothing(t *testing.T) {
 func (c *client) ids(stationID string) map[string]int {
 	c.t.Helper()
 	seen := make(map[string]int)
+	for _, i := range c.inspections(stationID) {
+		seen[i.ID]++
+	}
+	return seen
+}
+
+// inspections are all of a station's.
+func (c *client) inspections(stationID string) (items []api.Inspection) {
+	c.t.Helper()
 	for cursor := ""; ; {
 		var all struct {
 			page
 			Next string `json:"next_cursor"`
 		}
 		require.Equal(c.t, 200, c.json("GET", "/api/v1/inspections?limit=200&station="+stationID+"&cursor="+cursor, nil, &all))
-		for _, i := range all.Items {
-			seen[i.ID]++
-		}
+		items = append(items, all.Items...)
 		if cursor = all.Next; cursor == "" {
-			return seen
+			return items
 		}
 	}
 }
