@@ -133,7 +133,7 @@ const personW, personHead = 330, 90
 
 // paintPerson draws head and shoulders from above and behind.
 func paintPerson(rng *rand.Rand) *image.NRGBA {
-	const w, h = personW, 210
+	const w, h = personW, 430
 	seed := rng.Uint32()
 	wear := cloths[rng.IntN(len(cloths))].colour.scale(0.75)
 	hair := []rgb{{34, 30, 28}, {52, 40, 32}, {92, 90, 88}}[rng.IntN(3)]
@@ -143,6 +143,9 @@ func paintPerson(rng *rand.Rand) *image.NRGBA {
 		{60, 170, 46, 52, 260, 46, 0, -4},
 		{270, 170, 46, 278, 260, 46, 0, -4},
 		{165, 150, 70, 165, 230, 80, 0, 0},
+		{165, 230, 80, 165, 470, 96, 0, 0},
+		{52, 260, 46, 62, 470, 46, 0, -4},
+		{278, 260, 46, 268, 470, 46, 0, -4},
 		{165, 92, 48, 165, 84, 46, 1, 60},
 	}
 	m.bump = func(x, y float64) float64 { return 12 * (fbm(x/40, y/30, 3, seed) - 0.5) }

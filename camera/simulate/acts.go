@@ -100,6 +100,7 @@ type depositAct struct {
 	body, bodyMoving *sprite
 	shadow           *sprite
 	limb             limbOnStage
+	leaner           *sprite // nil: nobody
 }
 
 // view is how much shorter heights look from the camera's angle.
@@ -146,6 +147,9 @@ func (a *depositAct) prepare(s *scene) {
 	a.bodyMoving = a.body.blurred(blurPixels)
 	a.shadow = a.body.shadow(5, 0.50)
 	a.limb = s.arm(a.arm, a.armAngle)
+	if a.lean != nil {
+		a.leaner = s.person(a.lean.role, 0)
+	}
 }
 
 // carried is where the item is while it is brought, and its speed.
@@ -167,10 +171,10 @@ func (a *depositAct) drawItem(s *scene, t time.Duration) {
 		if speed > fast {
 			pic = a.bodyMoving
 		}
-		s.canvas.draw(pic, point(x, y), everywhere)
+		s.draw(pic, Thing, point(x, y))
 	case t < a.drop:
 		s.canvas.draw(a.shadow, point(a.x+5, a.y+6), everywhere)
-		s.canvas.draw(a.body, point(a.x, a.y), everywhere)
+		s.draw(a.body, Thing, point(a.x, a.y))
 	case t < a.end:
 		a.drawFall(s, t)
 	}
@@ -191,7 +195,9 @@ func (a *depositAct) drawFall(s *scene, t time.Duration) {
 	s.canvas.draw(s.props.holes[a.slot], mid, hole)
 	if t < a.gone {
 		q := sq(p)
+		s.canvas.as = Thing
 		s.canvas.drawScaled(a.body, point(a.x+(float64(mid.X)-a.x)*q*0.5, a.y+(float64(mid.Y)-a.y)*q*0.5), 1-0.45*q, 1-0.8*p, tray)
+		s.canvas.as = Scenery
 	}
 }
 
@@ -213,7 +219,32 @@ func (s *scene) drawLimb(l limbOnStage, x, y float64, moving bool) {
 	if moving {
 		pic = l.smeared
 	}
-	s.canvas.draw(pic, point(x, y), everywhere)
+	s.draw(pic, Limb, point(x, y))
+}
+
+// drawLeaner shows head and shoulders that come with the item, sway, and go.
+func (a *depositAct) drawLeaner(s *scene, t time.Duration) {
+	if a.leaner == nil || t >= a.lean.away {
+		return
+	}
+	cx, cy := s.st.trayCentre(a.slot)
+	out := 1 - smooth(share(t, a.appear, a.settle)) + smooth(share(t, a.lean.up, a.lean.away))
+	x := cx + a.lean.x + 4*math.Sin(5*t.Seconds())
+	y := cy + a.lean.y + out*(Height+100-cy-a.lean.y) + 2*math.Sin(7*t.Seconds())
+	s.canvas.draw(s.props.shade, point(x, y), everywhere)
+	s.draw(a.leaner, Somebody, point(x, y))
+}
+
+// draw lays a sprite that is more than a shadow over the picture.
+func (s *scene) draw(pic *sprite, as Label, at image.Point) {
+	s.canvas.as = as
+	s.canvas.draw(pic, at, everywhere)
+	s.canvas.as = Scenery
+}
+
+// person is one of the cast from above, turned by an angle in radians.
+func (s *scene) person(role int, angle float64) *sprite {
+	return rotated(s.props.cast.persons[role%castPersons], personW/2, personHead, angle, 1, 1).toned(rgb{0.9, 0.9, 0.9}).blurred(3)
 }
 
 // disturbAct is something on stage that is no deposit.
@@ -232,7 +263,7 @@ func (a *disturbAct) prepare(s *scene) {
 	c := s.props.cast
 	switch a.kind {
 	case personPasses:
-		a.body = rotated(c.persons[a.role%castPersons], personW/2, personHead, 0.12*a.dir, 1, 1).toned(rgb{0.9, 0.9, 0.9}).blurred(3)
+		a.body = s.person(a.role, 0.12*a.dir)
 	case bagSwings:
 		a.body = rotated(c.bags[a.role%castBags], bagW/2, bagKnot, -0.35*a.dir, a.size, 1).blurred(7)
 		a.limb = s.arm(a.arm, a.armAngle)
@@ -251,7 +282,7 @@ func (a *disturbAct) draw(s *scene, t time.Duration) {
 		x := Width/2 + a.dir*(2*p-1)*(Width/2+260)
 		y := 668 + a.reach/6 + 7*math.Abs(math.Sin(p*14*math.Pi))
 		s.canvas.draw(s.props.shade, point(x+a.dir*30, y), everywhere)
-		s.canvas.draw(a.body, point(x, y), everywhere)
+		s.draw(a.body, Somebody, point(x, y))
 	case handPasses:
 		out := (1 - math.Sin(math.Pi*p)) * (Height + 60 - cy - a.reach) / a.limb.uy
 		x := cx + out*a.limb.ux + a.dir*95*math.Sin(2*math.Pi*p)
@@ -259,7 +290,7 @@ func (a *disturbAct) draw(s *scene, t time.Duration) {
 	case bagSwings:
 		x := cx + a.dir*(2*p-1)*290
 		y := Height + 90 - (Height+150-cy-a.reach)*math.Sin(math.Pi*p)
-		s.canvas.draw(a.body, point(x, y+gripY/2), everywhere)
+		s.draw(a.body, Bag, point(x, y+gripY/2))
 		s.drawLimb(a.limb, x, y, true)
 	}
 }

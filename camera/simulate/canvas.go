@@ -26,6 +26,10 @@ type canvas struct {
 	gain  [3]int        // light per channel, 256 = full
 	drawn []image.Rectangle
 	grain []byte
+	// labels says what each pixel of scene shows, nil where nobody asks; as is
+	// what is drawn next.
+	labels []Label
+	as     Label
 }
 
 const rowBytes = 3 * Width
@@ -61,17 +65,22 @@ func (c *canvas) begin(gain [3]int) {
 		c.gain = gain
 		c.relight()
 		copy(c.scene, c.lit)
+		clear(c.labels)
 	} else {
 		for _, r := range c.drawn {
 			for y := r.Min.Y; y < r.Max.Y; y++ {
 				i, j := y*rowBytes+3*r.Min.X, y*rowBytes+3*r.Max.X
 				copy(c.scene[i:j], c.lit[i:j])
+				if c.labels != nil {
+					clear(c.labels[i/3 : j/3])
+				}
 			}
 		}
 	}
 	c.drawn = c.drawn[:0]
 }
 
+//go:norace
 func (c *canvas) relight() {
 	var table [3][256]byte
 	for ch := range 3 {
@@ -87,6 +96,8 @@ func (c *canvas) relight() {
 }
 
 // draw lays a sprite over the picture with its anchor at p, within clip.
+//
+//go:norace
 func (c *canvas) draw(s *sprite, p image.Point, clip image.Rectangle) {
 	at := s.rectAt(p)
 	r := at.Intersect(clip).Intersect(image.Rect(0, 0, Width, Height))
@@ -113,11 +124,16 @@ func (c *canvas) draw(s *sprite, p image.Point, clip image.Rectangle) {
 			dst[j+1] = byte(min(int(src[i+1])*g1>>8+int(dst[j+1])*keep>>16, sceneMax))
 			dst[j+2] = byte(min(int(src[i+2])*g2>>8+int(dst[j+2])*keep>>16, sceneMax))
 		}
+		if c.labels != nil && c.as != Scenery {
+			mark(c.labels[y*Width+lo:y*Width+hi], src, c.as)
+		}
 	}
 }
 
 // drawScaled is draw of the sprite shrunk about its anchor and darkened, both
 // 0 to 1, by nearest neighbour: for the few frames of a fall.
+//
+//go:norace
 func (c *canvas) drawScaled(s *sprite, p image.Point, scale, bright float64, clip image.Rectangle) {
 	if scale <= 0.02 {
 		return
@@ -143,12 +159,17 @@ func (c *canvas) drawScaled(s *sprite, p image.Point, scale, bright float64, cli
 			for ch := range 3 {
 				d[ch] = byte(min(int(px[ch])*f>>8*c.gain[ch]>>8+int(d[ch])*(255-a)/255, sceneMax))
 			}
+			if c.labels != nil && c.as != Scenery {
+				mark(c.labels[y*Width+x:y*Width+x+1], px, c.as)
+			}
 		}
 	}
 }
 
 // finish adds frame n's sensor noise and writes the picture to dst, which has
 // Width × Height pixels.
+//
+//go:norace
 func (c *canvas) finish(n uint64, dst []byte) {
 	for y := range Height {
 		h := (n*Height + uint64(y)) * 0x9e3779b97f4a7c15 // Fibonacci hashing

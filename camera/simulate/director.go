@@ -15,7 +15,8 @@ type director struct {
 	st      *Station
 	stock   *stock
 	deposit *rand.Rand // each strand has its own numbers, so that one can be
-	disturb *rand.Rand // switched off without changing the other
+	disturb *rand.Rand // switched off without changing the others
+	lean    *rand.Rand
 
 	nextDeposit, nextDisturb time.Duration
 	busy                     []time.Duration // until when a tray is in use
@@ -37,6 +38,15 @@ type depositScript struct {
 	angle, armAngle float64       // radians
 	dx, dy          float64       // of the item's centre from the tray's, pixels
 	arm             armLook
+	lean            *leanScript // nil: nobody leans over the bin
+}
+
+// leanScript is head and shoulders that come over the tray with the item, and
+// go again.
+type leanScript struct {
+	role     int           // which person
+	x, y     float64       // of the head from the tray's centre, pixels
+	up, away time.Duration // begins to go, has gone
 }
 
 type armLook struct {
@@ -69,6 +79,7 @@ func newDirector(opt Options, st *Station, stock *stock, limit int) *director {
 		opt: opt, st: st, stock: stock, limit: limit,
 		deposit: rand.New(rand.NewPCG(opt.Seed, 0xde01)),
 		disturb: rand.New(rand.NewPCG(opt.Seed, 0xd101)),
+		lean:    rand.New(rand.NewPCG(opt.Seed, 0x1ea1)),
 		busy:    make([]time.Duration, len(st.slots)),
 	}
 	d.resume(0)
@@ -124,6 +135,10 @@ func (d *director) writeDeposit() depositScript {
 	s.release = s.settle + span(r, 0.1, 0.25)
 	s.away = s.release + span(r, 0.6, 0.9)
 	s.drop = s.release + span(r, 1.3, 2.0)
+	if d.lean.Float64() < d.opt.Leaning {
+		s.lean = d.writeLean(&s)
+		s.drop = max(s.drop, s.lean.away+span(d.lean, 1, 1.6)) // the flap stays shut as long as somebody is over it
+	}
 	s.gone = s.drop + 300*time.Millisecond
 	s.end = s.gone + 300*time.Millisecond
 	d.busy[s.slot] = s.end
@@ -143,6 +158,14 @@ func (d *director) writeDeposit() depositScript {
 	s.dx, s.dy = between(r, -room, room), between(r, -room, room)
 	s.arm = armLook{who: r.IntN(castArms), mirror: r.IntN(2) == 0}
 	return s
+}
+
+func (d *director) writeLean(s *depositScript) *leanScript {
+	r := d.lean
+	l := &leanScript{role: r.IntN(castPersons), x: between(r, -70, 70), y: between(r, 0, 150)}
+	l.up = s.release + span(r, 0.1, 1.2)
+	l.away = l.up + span(r, 0.5, 0.9)
+	return l
 }
 
 func (d *director) pickItem(r *rand.Rand) (*stockClass, *Item) {

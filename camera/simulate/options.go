@@ -25,6 +25,9 @@ type Options struct {
 	// Disturbance is how much passes by that is no deposit: 1 is a person, a
 	// hand or a bag about every four seconds, 0 nothing.
 	Disturbance float64
+	// Leaning is the share of deposits, 0 to 1, over which whoever brings them
+	// leans, so that head and shoulders come over the bin.
+	Leaning float64
 	// LightChange scales drift and steps of the light; 1 is a cloudy day.
 	LightChange float64
 	// Quiet is how long the empty station is shown first.
@@ -123,6 +126,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("simulate: share of wrong deposits is %g, it must be from 0 to 1", o.WrongShare)
 	case !(o.Disturbance >= 0 && o.Disturbance <= 10):
 		return fmt.Errorf("simulate: disturbance is %g, it must be from 0 to 10", o.Disturbance)
+	case !(o.Leaning >= 0 && o.Leaning <= 1):
+		return fmt.Errorf("simulate: share of those who lean over is %g, it must be from 0 to 1", o.Leaning)
 	case !(o.LightChange >= 0 && o.LightChange <= 3):
 		return fmt.Errorf("simulate: light change is %g, it must be from 0 to 3", o.LightChange)
 	case o.Quiet < 0 || o.Quiet > time.Hour:

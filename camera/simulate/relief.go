@@ -24,6 +24,8 @@ type limb struct {
 }
 
 // field returns the signed distance to the limb, the height of its surface.
+//
+//go:norace
 func (l *limb) field(x, y float64) (dist, height float64) {
 	dx, dy := l.bx-l.ax, l.by-l.ay
 	t := clamp01(((x-l.ax)*dx + (y-l.ay)*dy) / max(dx*dx+dy*dy, 1e-9))
@@ -34,6 +36,8 @@ func (l *limb) field(x, y float64) (dist, height float64) {
 
 // eval returns the body at a place: its signed distance (exact only near the
 // edge), its height, and the part on top.
+//
+//go:norace
 func (m *relief) eval(x, y float64) (dist, height float64, part int) {
 	dist, top := 1e9, -1.
 	var sum float64
@@ -64,6 +68,8 @@ func (m *relief) eval(x, y float64) (dist, height float64, part int) {
 }
 
 // render draws the relief with straight alpha.
+//
+//go:norace
 func (m *relief) render() *image.NRGBA {
 	out := image.NewNRGBA(image.Rect(0, 0, m.w, m.h))
 	heights := make([]float64, (m.w+1)*(m.h+1))

@@ -68,7 +68,7 @@ func (s *scene) advance(t time.Duration) {
 		if !a.told {
 			complete = min(complete, a.appear)
 		}
-		return a.told && t >= a.away
+		return a.told && t >= a.away && (a.lean == nil || t >= a.lean.away)
 	})
 	s.ledger.seen(s.epoch.Add(t), s.epoch.Add(complete))
 }
@@ -98,8 +98,8 @@ func (s *scene) event(a *depositAct, interrupted bool) Event {
 	}
 }
 
-// draw composes the picture of scene time t as frame n into dst.
-func (s *scene) draw(t time.Duration, n uint64, dst []byte) {
+// paint composes the picture of scene time t as frame n into dst.
+func (s *scene) paint(t time.Duration, n uint64, dst []byte) {
 	level := light(s.opt, t)
 	warm := 1 + 0.25*(level-1) // darker daylight is bluer
 	s.canvas.begin([3]int{int(256*level*math.Sqrt(warm) + 0.5), int(256*level + 0.5), int(256*level/math.Sqrt(warm) + 0.5)})
@@ -112,6 +112,9 @@ func (s *scene) draw(t time.Duration, n uint64, dst []byte) {
 	for _, a := range s.deposits {
 		if t >= a.appear && t < a.away {
 			a.drawArm(s, t)
+		}
+		if t >= a.appear {
+			a.drawLeaner(s, t)
 		}
 	}
 	for _, a := range s.disturbs {

@@ -160,7 +160,7 @@ func (p *painted) interrupt(t time.Time) { p.scene.interrupt(t.Sub(p.scene.epoch
 func (p *painted) frame(at time.Time, n uint64) ([]byte, error) {
 	t := at.Sub(p.scene.epoch)
 	p.scene.advance(t)
-	p.scene.draw(t, n, p.img.Pix)
+	p.scene.paint(t, n, p.img.Pix)
 	return codec.EncodeJPEG(p.img, jpegQuality)
 }
 

@@ -244,7 +244,7 @@ func BenchmarkFrame(b *testing.B) {
 				n++
 				t := 5*time.Second + time.Duration(n)*time.Second/FPS
 				sc.advance(t)
-				sc.draw(t, n, img.Pix)
+				sc.paint(t, n, img.Pix)
 				if encode {
 					if _, err := codec.EncodeJPEG(img, jpegQuality); err != nil {
 						b.Fatal(err)

@@ -255,6 +255,7 @@ func TestBadOptionsAreRefused(t *testing.T) {
 		"accepts none":   func(o *Options) { o.Bins = []Bin{{ID: "a"}} },
 		"colour":         func(o *Options) { o.Bins = []Bin{{ID: "a", Accepts: []string{"x"}, Colour: "blue"}} },
 		"share":          func(o *Options) { o.WrongShare = 1.5 },
+		"leaning":        func(o *Options) { o.Leaning = 2 },
 		"disturbance":    func(o *Options) { o.Disturbance = -1 },
 		"no category":    func(o *Options) { o.Classes = map[string]string{"unheard_of": "other"} },
 		"hand-made item": func(o *Options) { o.Items = []Item{{Class: "metal"}} },

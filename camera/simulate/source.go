@@ -46,6 +46,16 @@ const tail = 2 * time.Second
 // Stream delivers the frames; it returns io.EOF after the last deposit and
 // a tail of two seconds. It must not be called twice at the same time.
 func (s *Source) Stream(ctx context.Context, sink func(camera.Frame)) error {
+	return s.play(ctx, nil, func(f camera.Frame, _ []Label) { sink(f) })
+}
+
+// StreamLabelled is Stream with the truth about every pixel: Width × Height
+// labels, row by row, which are valid during the call.
+func (s *Source) StreamLabelled(ctx context.Context, sink func(camera.Frame, []Label)) error {
+	return s.play(ctx, make([]Label, Width*Height), sink)
+}
+
+func (s *Source) play(ctx context.Context, labels []Label, sink func(camera.Frame, []Label)) error {
 	if s.scene.dir.written > 0 {
 		fresh, err := newScene(s.opt, s.epoch, s.n, s.scene.canvas.base)
 		if err != nil {
@@ -53,6 +63,7 @@ func (s *Source) Stream(ctx context.Context, sink func(camera.Frame)) error {
 		}
 		s.scene = fresh
 	}
+	s.scene.canvas.labels = labels
 	last := 0
 	for n := 1; ; n++ {
 		if err := ctx.Err(); err != nil {
@@ -66,7 +77,7 @@ func (s *Source) Stream(ctx context.Context, sink func(camera.Frame)) error {
 			return io.EOF
 		}
 		img := vision.NewImage(Width, Height)
-		s.scene.draw(t, uint64(n), img.Pix)
-		sink(camera.Frame{Seq: uint64(n), Time: s.epoch.Add(t), Image: img})
+		s.scene.paint(t, uint64(n), img.Pix)
+		sink(camera.Frame{Seq: uint64(n), Time: s.epoch.Add(t), Image: img}, labels)
 	}
 }

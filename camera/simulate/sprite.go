@@ -24,6 +24,7 @@ func newSprite(m *image.RGBA, anchor image.Point) *sprite {
 	return s
 }
 
+//go:norace
 func (s *sprite) spans() {
 	s.lo, s.hi = make([]int, s.h), make([]int, s.h)
 	for y := range s.h {
@@ -72,6 +73,8 @@ func rotated(src *image.NRGBA, cx, cy, angle, scale, squash float64) *sprite {
 
 // clampPremultiplied repairs what the overshoot of a cubic filter leaves:
 // colours above their alpha.
+//
+//go:norace
 func clampPremultiplied(pix []byte) {
 	for i := 0; i < len(pix); i += 4 {
 		a := pix[i+3]
@@ -81,6 +84,8 @@ func clampPremultiplied(pix []byte) {
 
 // blurred returns the sprite smeared over n pixels in height, as a short
 // exposure does with something that moves up or down the picture.
+//
+//go:norace
 func (s *sprite) blurred(n int) *sprite {
 	h := s.h + n - 1
 	out := &sprite{w: s.w, h: h, pix: make([]byte, 4*s.w*h), anchor: s.anchor.Add(image.Pt(0, n/2))}
@@ -107,6 +112,8 @@ func (s *sprite) blurred(n int) *sprite {
 }
 
 // toned multiplies the sprite's colours, for instance by the light at a place.
+//
+//go:norace
 func (s *sprite) toned(t rgb) *sprite {
 	for i := 0; i < len(s.pix); i += 4 {
 		a := float64(s.pix[i+3])
@@ -119,6 +126,8 @@ func (s *sprite) toned(t rgb) *sprite {
 
 // shadow is the sprite's outline, blurred by radius pixels each side, as
 // coverage 0..255 in the alpha of a black sprite of the given strength.
+//
+//go:norace
 func (s *sprite) shadow(radius int, strength float64) *sprite {
 	w, h := s.w+4*radius, s.h+4*radius
 	a := make([]float32, w*h)
@@ -142,6 +151,8 @@ func (s *sprite) shadow(radius int, strength float64) *sprite {
 
 // boxBlur averages over 2r+1 samples along lines of n samples, dx apart, the
 // lines being dy apart.
+//
+//go:norace
 func boxBlur(dst, src []float32, n, lines, r, dx, dy int) {
 	f := 1 / float32(2*r+1)
 	for l := range lines {

@@ -40,6 +40,8 @@ const maxLearning = 9
 // median of at least the given number of frames over at least the given time,
 // which a thing that only passes does not enter. light is the gain by which the
 // picture's light differs from that of the other backgrounds.
+//
+//go:norace
 func (b *background) learn(now []byte, at time.Time, light gain, span time.Duration, frames int) bool {
 	keep := max(frames, maxLearning)
 	if len(b.learning) == 0 {
@@ -85,6 +87,8 @@ func (b *background) levels(dst []byte) {
 
 // compare marks in dst the cells of the region that show neither background.
 // It returns how many there are.
+//
+//go:norace
 func (b *background) compare(now []byte, in []bool, light *table, limit int32, dst []bool) int {
 	n := 0
 	for i := range dst {
@@ -114,6 +118,8 @@ func (b *background) lit(light *table, colours []int32, k, c int) int32 {
 // is (everywhere, where hold is set): there it only follows the light, by the
 // same law, so that what an item hides is in the present light when it is seen
 // again.
+//
+//go:norace
 func (b *background) adapt(now []byte, foreground []bool, hold bool, light *table, step, tau time.Duration) {
 	alpha := int32(65536 * (1 - math.Exp(-float64(step)/float64(tau))))
 	if alpha <= 0 {

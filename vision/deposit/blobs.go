@@ -45,6 +45,8 @@ func newShaper(w, h int, in []bool) *shaper {
 
 // clean drops specks (a cell stays with at least 4 of its 8 neighbours), then
 // closes gaps of up to two cells.
+//
+//go:norace
 func (s *shaper) clean(mask []bool) {
 	s.count(mask)
 	for i, set := range mask {
@@ -68,6 +70,8 @@ func (s *shaper) clean(mask []bool) {
 
 // join grows the mask by two cells on every side, so that the parts of one
 // thing, such as a clear bottle and its cap, touch.
+//
+//go:norace
 func (s *shaper) join(mask []bool) {
 	for range 2 {
 		s.count(mask)
@@ -91,6 +95,8 @@ func (s *shaper) neighbours(x, y int) int {
 }
 
 // count fills sums with the number of set cells in the 3×3 around each cell.
+//
+//go:norace
 func (s *shaper) count(mask []bool) {
 	clear(s.sums)
 	for y := range s.h {
@@ -109,6 +115,8 @@ func (s *shaper) count(mask []bool) {
 
 // find labels the mask's 8-connected blobs of at least the given area. The
 // slice is valid until the next call.
+//
+//go:norace
 func (s *shaper) find(mask []bool, least int) []blob {
 	clear(s.labels)
 	s.blobs = s.blobs[:0]
@@ -125,6 +133,7 @@ func (s *shaper) find(mask []bool, least int) []blob {
 	return s.blobs
 }
 
+//go:norace
 func (s *shaper) fill(mask []bool, start, label int32) blob {
 	b := blob{label: label}
 	s.stack = append(s.stack[:0], start)

@@ -14,4 +14,9 @@
 // Detector's answers depend on nothing but the frames, their times and the
 // configuration (the random part of an event's id aside). It never says what an
 // item is, and its events hold no pixel from outside the region's polygon.
+//
+// The loops over all cells are marked go:norace: they touch one goroutine's
+// buffers only, and the race detector would make the tests several times as
+// long. What calls them is watched, so that a Detector which two goroutines use
+// is still found.
 package deposit

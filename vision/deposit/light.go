@@ -56,6 +56,8 @@ type gainEstimate struct {
 }
 
 // add takes one cell; levels near black or white say nothing about the light.
+//
+//go:norace
 func (e *gainEstimate) add(background, now []byte) {
 	for c := range 3 {
 		b, n := int(background[c]), int(now[c])

@@ -46,6 +46,8 @@ func newRaster(rect image.Rectangle, maxCells int) *raster {
 func (r *raster) cells() int { return r.w * r.h }
 
 // sample reads the picture into dst, three bytes a cell.
+//
+//go:norace
 func (r *raster) sample(img *vision.Image, dst []byte) {
 	stride, out := 3*img.Width, 0
 	for y := range r.h {
