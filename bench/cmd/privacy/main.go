@@ -30,7 +30,7 @@ import (
 
 type settings struct {
 	waste, split, cache, out string
-	limit                    int
+	limit, deposits          int
 	seed                     uint64
 }
 
@@ -45,7 +45,8 @@ func main() {
 	flag.StringVar(&s.cache, "cache", filepath.Join(cache, "binside", "people"), "where the photographs of people are kept")
 	flag.StringVar(&s.out, "out", "bench/out/privacy.json", "where the figures go")
 	flag.IntVar(&s.limit, "limit", 0, "how many waste photographs at most; 0: all")
-	flag.Uint64Var(&s.seed, "seed", 1, "decides which waste is taken under a limit")
+	flag.IntVar(&s.deposits, "deposits", 300, "how many simulated deposits are shown over which people lean")
+	flag.Uint64Var(&s.seed, "seed", 1, "decides which waste is taken under a limit, and what is simulated")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err = run(ctx, s, os.Stdout)

@@ -46,12 +46,15 @@ type report struct {
 	CoveredAt float64 `json:"covered_at"`
 	// Waste is how often something of a waste photograph is painted over.
 	Waste []share `json:"waste"`
-	Costs []cost  `json:"costs"`
+	// Leaning is of simulated deposits over which people lean: what the rule of
+	// the foreground leaves of them in the pictures.
+	Leaning []share `json:"leaning"`
+	Costs   []cost  `json:"costs"`
 }
 
 func (r report) String() string {
 	var b strings.Builder
-	for _, group := range [][]share{r.Recall, r.Waste} {
+	for _, group := range [][]share{r.Recall, r.Waste, r.Leaning} {
 		for _, s := range group {
 			fmt.Fprintf(&b, "%-58s %4d of %4d  %5.1f%% (%.1f to %.1f%%)\n", s.Name, s.Count, s.N, 100*float64(s.Count)/float64(max(s.N, 1)), 100*s.Low, 100*s.High)
 		}
@@ -98,6 +101,9 @@ func (m measurer) measure(ctx context.Context, s settings, views []view) (report
 	}
 	var err error
 	if r.Waste, err = m.wasted(ctx, s); err != nil {
+		return r, err
+	}
+	if r.Leaning, err = leaning(ctx, s.seed, s.deposits); err != nil {
 		return r, err
 	}
 	r.Costs, err = m.costs(ctx)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/camera/simulate"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/privacy"
 )
@@ -26,6 +27,38 @@ func TestListIsRead(t *testing.T) {
 		_, err := readList(bad)
 		require.Error(t, err, "%s", bad)
 	}
+}
+
+// People who lean over a deposit are in its pictures only where the simulation
+// shows them, and what is painted over is theirs and not the item's.
+func TestLeaningIsMeasured(t *testing.T) {
+	shares, err := leaning(t.Context(), 1, 3)
+	require.NoError(t, err)
+	require.Len(t, shares, 6)
+	found := shares[5]
+	require.Equal(t, 3, found.N)
+	require.Equal(t, 3, found.Count)
+	require.GreaterOrEqual(t, shares[0].N, 3, "each has a picture at least")
+	for _, s := range shares[:4] {
+		require.Equal(t, shares[0].N, s.N)
+		require.LessOrEqual(t, s.Count, s.N)
+	}
+	require.LessOrEqual(t, shares[1].Count, shares[0].Count)
+	require.Zero(t, shares[4].Count)
+
+	// A half of somebody is painted over, and a half is left.
+	crop := vision.NewImage(40, 20)
+	privacy.Paint(crop, []image.Rectangle{image.Rect(0, 0, 20, 20)})
+	labels := make([]simulate.Label, simulate.Width*simulate.Height)
+	for i := range labels {
+		labels[i] = simulate.Somebody
+	}
+	n := place{mask: vision.NewImage(40, 20), origin: image.Pt(100, 100)}.count(crop, labels)
+	require.Equal(t, 800, n.all[simulate.Somebody])
+	require.Equal(t, 400, n.painted[simulate.Somebody])
+	var of tally
+	of.add(n)
+	require.Equal(t, tally{n: 1, leaned: 1, headsLeft: 1}, of)
 }
 
 // A redactor that covers a known part is measured as covering that.
