@@ -12,13 +12,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"runtime"
-	"syscall"
 
+	"github.com/binside/binside/bench/command"
 	"github.com/binside/binside/bench/detector"
-	"github.com/binside/binside/bench/files"
 	"github.com/binside/binside/bench/station"
 )
 
@@ -37,14 +34,7 @@ func main() {
 	deposits := flag.Int("deposits", 40, "how many deposits of the demonstration are played")
 	seed := flag.Uint64("seed", 1, "decides everything that is random")
 	out := flag.String("out", "bench/out/detector.json", "where the figures go")
-	flag.Parse()
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *deposits, *seed, *out, os.Stdout)
-	cancel()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "detector:", err)
-		os.Exit(1)
-	}
+	command.Run(func(ctx context.Context, w io.Writer) error { return run(ctx, *deposits, *seed, *out, w) })
 }
 
 func run(ctx context.Context, deposits int, seed uint64, out string, w io.Writer) error {
@@ -59,7 +49,7 @@ func run(ctx context.Context, deposits int, seed uint64, out string, w io.Writer
 	if err != nil {
 		return err
 	}
-	if err := files.Write(out, report{Figures: f, Limit: limit, FPS: detector.FPS, Cores: runtime.GOMAXPROCS(0), Seed: seed}); err != nil {
+	if err := command.Write(out, report{Figures: f, Limit: limit, FPS: detector.FPS, Cores: runtime.GOMAXPROCS(0), Seed: seed}); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(w, "%d frames of %d×%d with %d regions, %d deposits found\n", f.N, f.Width, f.Height, f.Regions, f.Events)

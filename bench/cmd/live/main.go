@@ -20,12 +20,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
-	"github.com/binside/binside/bench/files"
+	"github.com/binside/binside/bench/command"
 	"github.com/binside/binside/bench/service"
 )
 
@@ -41,14 +39,7 @@ func main() {
 	flag.Uint64Var(&s.seed, "seed", 21, "of the first camera's play; the others follow")
 	flag.StringVar(&s.binary, "binside", "bin/binside", "the program")
 	flag.StringVar(&s.out, "out", "bench/out/live.json", "where the figures go")
-	flag.Parse()
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, s, os.Stdout)
-	cancel()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	command.Run(func(ctx context.Context, w io.Writer) error { return run(ctx, s, w) })
 }
 
 func run(ctx context.Context, s settings, w io.Writer) (err error) {
@@ -90,5 +81,5 @@ func run(ctx context.Context, s settings, w io.Writer) (err error) {
 		return err
 	}
 	f.print(say)
-	return files.Write(s.out, f)
+	return command.Write(s.out, f)
 }

@@ -15,11 +15,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
+	"github.com/binside/binside/bench/command"
 	"github.com/binside/binside/models/base"
 )
 
@@ -38,14 +37,7 @@ func main() {
 	flag.StringVar(&s.binary, "binside", "bin/binside", "the program")
 	flag.StringVar(&s.peer, "peer", "bench/peers/node/server.js", "the Node server")
 	flag.StringVar(&s.out, "out", "bench/out/pipeline.json", "where the figures go")
-	flag.Parse()
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, s, os.Stdout)
-	cancel()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	command.Run(func(ctx context.Context, w io.Writer) error { return run(ctx, s, w) })
 }
 
 func run(ctx context.Context, s settings, w io.Writer) (err error) {

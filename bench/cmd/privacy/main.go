@@ -17,12 +17,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
+	"github.com/binside/binside/bench/command"
 	"github.com/binside/binside/bench/download"
-	"github.com/binside/binside/bench/files"
 	"github.com/binside/binside/models/faces"
 	"github.com/binside/binside/vision/privacy"
 	"github.com/binside/binside/vision/privacy/people"
@@ -47,14 +45,7 @@ func main() {
 	flag.IntVar(&s.limit, "limit", 0, "how many waste photographs at most; 0: all")
 	flag.IntVar(&s.deposits, "deposits", 300, "how many simulated deposits are shown over which people lean")
 	flag.Uint64Var(&s.seed, "seed", 1, "decides which waste is taken under a limit, and what is simulated")
-	flag.Parse()
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err = run(ctx, s, os.Stdout)
-	cancel()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "privacy:", err)
-		os.Exit(1)
-	}
+	command.Run(func(ctx context.Context, w io.Writer) error { return run(ctx, s, w) })
 }
 
 func run(ctx context.Context, s settings, w io.Writer) (err error) {
@@ -91,7 +82,7 @@ func run(ctx context.Context, s settings, w io.Writer) (err error) {
 	if _, err := fmt.Fprint(w, out); err != nil {
 		return err
 	}
-	if err := files.Write(s.out, out); err != nil {
+	if err := command.Write(s.out, out); err != nil {
 		return err
 	}
 	say("figures in %s", s.out)

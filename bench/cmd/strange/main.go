@@ -19,11 +19,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
-	"github.com/binside/binside/bench/files"
+	"github.com/binside/binside/bench/command"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models/ort"
 )
@@ -48,21 +46,14 @@ func main() {
 	flag.IntVar(&s.limit, "limit", 0, "how many waste photographs at most; 0: all")
 	flag.IntVar(&s.made, "made", 60, "how many blank trays, covered lenses and nights each")
 	flag.Uint64Var(&s.seed, "seed", 1, "decides what is made by formulas, and which waste is taken under a limit")
-	flag.Parse()
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err = run(ctx, s, os.Stdout)
-	cancel()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "strange:", err)
-		os.Exit(1)
-	}
+	command.Run(func(ctx context.Context, w io.Writer) error { return run(ctx, s, w) })
 }
 
 func run(ctx context.Context, s settings, w io.Writer) (err error) {
 	if s.limit < 0 || s.made < 0 {
 		return fmt.Errorf("limit is %d and made %d, allowed is 0 or more", s.limit, s.made)
 	}
-	folder, err := files.Model(s.model)
+	folder, err := command.Model(s.model)
 	if err != nil {
 		return err
 	}
@@ -84,7 +75,7 @@ func run(ctx context.Context, s settings, w io.Writer) (err error) {
 	if _, err := fmt.Fprint(w, out); err != nil {
 		return err
 	}
-	if err := files.Write(s.out, out); err != nil {
+	if err := command.Write(s.out, out); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w, "figures in %s\n", s.out)

@@ -16,13 +16,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
-	"syscall"
 
-	"github.com/binside/binside/bench/files"
+	"github.com/binside/binside/bench/command"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models/ort"
 )
@@ -42,21 +39,14 @@ func main() {
 	flag.IntVar(&s.photographs, "photographs", 0, "how many photographs at most; 0: all")
 	flag.IntVar(&s.deposits, "deposits", 300, "how many deposits of the demonstration; 0: none")
 	flag.Uint64Var(&s.seed, "seed", 11, "decides everything that is random")
-	flag.Parse()
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, s, os.Stdout)
-	cancel()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "votes:", err)
-		os.Exit(1)
-	}
+	command.Run(func(ctx context.Context, w io.Writer) error { return run(ctx, s, w) })
 }
 
 func run(ctx context.Context, s settings, w io.Writer) (err error) {
 	if s.photographs < 0 || s.deposits < 0 {
 		return fmt.Errorf("photographs is %d and deposits %d, allowed is 0 or more", s.photographs, s.deposits)
 	}
-	folder, err := files.Model(s.model)
+	folder, err := command.Model(s.model)
 	if err != nil {
 		return err
 	}
@@ -86,7 +76,7 @@ func run(ctx context.Context, s settings, w io.Writer) (err error) {
 		}
 		add("the demonstration's deposits", found)
 	}
-	if err := files.Write(s.out, out); err != nil {
+	if err := command.Write(s.out, out); err != nil {
 		return err
 	}
 	say("figures in %s", s.out)
