@@ -69,8 +69,12 @@ func keep(list []candidate, c candidate) []candidate {
 
 // best returns the n best shots, best first. The score is the product of
 // relative sharpness, exposure, completeness and stillness, each from 0 to 1;
-// among equals the later shot wins.
+// among equals the later shot wins. Where there is a shot of a whole item, those
+// into which a hand or a person reaches are left out.
 func best(list []candidate, n int) []Shot {
+	if slices.ContainsFunc(list, func(c candidate) bool { return c.shot.Whole }) {
+		list = slices.DeleteFunc(list, func(c candidate) bool { return !c.shot.Whole })
+	}
 	scores := make([]float64, len(list))
 	sharpest := 0.0
 	for i := range list {
