@@ -176,11 +176,10 @@ type Deps struct {
 	BinChanged func(id string)
 	// Explainer is nil where no heat maps are made.
 	Explainer Explainer
-	// Speaker has the sound of Sentences' keys, Voices the packs of it; both are
+	// Speaker has the sound of what screens say, Voices the packs of it; both are
 	// nil where screens speak with the device's own voice alone.
-	Speaker   Speaker
-	Voices    Voices
-	Sentences []string
+	Speaker Speaker
+	Voices  Voices
 	// Demonstration is nil where there is none.
 	Demonstration Demonstration
 	// Components says how the parts do, by the names model, queue, store and

@@ -63,18 +63,25 @@ type Pack struct {
 
 // Packs reads a folder of voice packs.
 type Packs struct {
-	dir       string
-	sentences *Sentences
-	log       *slog.Logger
+	dir string
+	log *slog.Logger
 
-	mu     sync.Mutex
-	looked time.Time
-	packs  []*Pack
+	mu        sync.Mutex
+	sentences *Sentences
+	looked    time.Time
+	packs     []*Pack
 }
 
 // NewPacks makes a reader; the folder does not have to be there.
 func NewPacks(dir string, s *Sentences, log *slog.Logger) *Packs {
 	return &Packs{dir: dir, sentences: s, log: log}
+}
+
+// follow checks the packs by other sentences.
+func (p *Packs) follow(s *Sentences) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sentences, p.looked, p.packs = s, time.Time{}, nil
 }
 
 // List returns the packs by id, sound or not. They are shared and must not be

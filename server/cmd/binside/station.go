@@ -155,6 +155,10 @@ func (s *service) apply(ctx context.Context, b *relay.Bundle, model fs.FS) error
 	if err != nil {
 		return err
 	}
+	sentences, err := sentencesOf(tax)
+	if err != nil {
+		return err
+	}
 	prompts, err := promptRules(b.Settings.Prompts)
 	if err != nil {
 		return err
@@ -191,6 +195,7 @@ func (s *service) apply(ctx context.Context, b *relay.Bundle, model fs.FS) error
 	}
 	s.given.bundle = b
 	s.rules.Store(rules)
+	s.speaker.Follow(sentences)
 	s.prompts.Configure(prompts)
 	for _, bin := range b.Bins {
 		s.worker.InvalidateBin(bin.ID)

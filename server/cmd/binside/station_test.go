@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"fmt"
 
 	"io/fs"
@@ -13,7 +12,6 @@ import (
 
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +22,6 @@ import (
 
 	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/datasets/taxonomy"
-	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/base"
 	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/api"
@@ -352,102 +349,6 @@ func TestAgentTokenOpensNothingElse(t *testing.T) {
 	id := strings.Split(c.token, "_")[1]
 	require.Equal(t, 204, admin.json("DELETE", "/api/v1/tokens/"+id, nil, nil))
 	require.Equal(t, 401, c.json("GET", "/api/v1/stations/gate/agent/bundle", nil, nil), "a revoked one is cut off at once")
-}
-
-// otherModel is the built-in model under another name: its files lie in a
-// folder, and its network has other bytes.
-func otherModel(t *testing.T, version string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, name := range relay.ModelFiles {
-		data, err := fs.ReadFile(base.Files(), name)
-		require.NoError(t, err)
-		if name == models.CardFile {
-			var card map[string]any
-			require.NoError(t, json.Unmarshal(data, &card))
-			card["version"] = version
-			data, err = json.Marshal(card)
-			require.NoError(t, err)
-		}
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
-	}
-	return dir
-}
-
-// A server that comes back with another model and another taxonomy changes
-// both at the station under load: each inspection is judged by one of the two
-// pairs, and none is lost.
-func TestModelAndTaxonomyAreSwappedUnderLoad(t *testing.T) {
-	cfg := testConfig(t)
-	server, err := start(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	server.client(t, auth.Admin).makeStation("gate")
-	w := newWire(t, server.listener.Addr().String())
-	uc := server.enrolled(t, "gate", w.url())
-	uc.Builtin = nil // every file goes over the wire
-	agent := startAgent(t, uc)
-	before := agent.pool.Card().Version
-	c := agent.client(t, auth.ForStation("gate"))
-	file := pictures(t, 1)[0]
-	var n atomic.Int64
-	stop := make(chan struct{})
-	var pushed sync.WaitGroup
-	pushed.Go(func() {
-		for k := 0; ; k++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			c.pushed("gate-kitchen", strconv.Itoa(k), file)
-			n.Add(1)
-		}
-	})
-	decidedIn := func(more int64) {
-		from := n.Load()
-		require.Eventually(t, func() bool { return n.Load() >= from+more }, time.Minute, 10*time.Millisecond)
-	}
-	decidedIn(20)
-	require.NoError(t, server.stop(t.Context()))
-	cfg.Model.Dir, cfg.TaxonomyColours = otherModel(t, "other-1"), "other=black"
-	cfg.Taxonomy = changedTaxonomy(t)
-	server = startService(t, cfg)
-	w.leadTo(server.listener.Addr().String())
-	require.Eventually(t, func() bool {
-		return agent.pool.Card().Version == "other-1" && agent.rules.Load().Taxonomy.Version == "changed"
-	}, time.Minute, 10*time.Millisecond)
-	decidedIn(20)
-	close(stop)
-	pushed.Wait()
-	require.Eventually(t, func() bool { return int64(len(agent.all(t, "gate"))) == n.Load() && agent.backlog(t) == 0 }, time.Minute, 20*time.Millisecond)
-	here := agent.all(t, "gate")
-	pairs := map[string]int{}
-	for _, i := range here {
-		pairs[i.ModelVersion+" "+i.TaxonomyVersion]++
-	}
-	old, changed := before+" "+taxonomy.Default().Ref(), "other-1 urban-four@changed"
-	require.Positive(t, pairs[old])
-	require.Positive(t, pairs[changed])
-	require.Len(t, pairs, 2, "%v: a prediction was judged by another model's rules", pairs)
-	sameAtServer(t, server, "gate", here)
-	var screen api.Screen
-	require.Equal(t, 200, agent.client(t, auth.ForScreen("gate")).json("GET", "/api/v1/stations/gate/screen", nil, &screen))
-	require.Equal(t, "urban-four@changed", screen.Taxonomy, "the screen learns that names have changed")
-	entries, err := os.ReadDir(filepath.Join(agent.cfg.DataDir, "uplink", "models"))
-	require.NoError(t, err)
-	require.Len(t, entries, 3, "the old model's files have gone")
-}
-
-// changedTaxonomy is the default table under another version.
-func changedTaxonomy(t *testing.T) string {
-	t.Helper()
-	text, err := taxonomy.Default().Document()
-	require.NoError(t, err)
-	changed := strings.Replace(text, "version: "+taxonomy.Default().Version, "version: changed", 1)
-	require.NotEqual(t, text, changed)
-	path := filepath.Join(t.TempDir(), "changed.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(changed), 0o600))
-	return path
 }
 
 // Without a network a station starts by the bundle that it has; without one it
