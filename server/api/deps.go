@@ -34,6 +34,7 @@ type Store interface {
 
 	CreateBin(ctx context.Context, b *station.Bin) error
 	UpdateBin(ctx context.Context, b *station.Bin) error
+	DeleteBin(ctx context.Context, b station.Bin) error
 	GetBin(ctx context.Context, id string) (station.Bin, error)
 	ListBins(ctx context.Context, f store.PlaceFilter) ([]station.Bin, string, error)
 

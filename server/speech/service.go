@@ -29,10 +29,10 @@ type Service struct {
 	Packs *Packs
 
 	sentences atomic.Pointer[Sentences] // in force
-	cache      cache
-	log     *slog.Logger
-	slots   chan struct{}
-	waiting atomic.Int64
+	cache     cache
+	log       *slog.Logger
+	slots     chan struct{}
+	waiting   atomic.Int64
 }
 
 // New makes a service. cacheDir keeps rendered sentences, packDir has the voice

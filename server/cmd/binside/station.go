@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -193,11 +194,12 @@ func (s *service) apply(ctx context.Context, b *relay.Bundle, model fs.FS) error
 			return err
 		}
 	}
+	before := s.given.bundle.Bins
 	s.given.bundle = b
 	s.rules.Store(rules)
 	s.speaker.Follow(sentences)
 	s.prompts.Configure(prompts)
-	for _, bin := range b.Bins {
+	for _, bin := range slices.Concat(before, b.Bins) {
 		s.worker.InvalidateBin(bin.ID)
 	}
 	s.log.Info("taxonomy in force", "taxonomy", tax.Ref(), "standard", tax.Standard)
@@ -210,7 +212,7 @@ func (s *service) release(ctx context.Context) error {
 		return nil
 	}
 	s.log.Warn("the server runs this station's cameras itself again: they are stopped here")
-	if err := s.store.PutPlaces(ctx, &s.given.bundle.Station, nil, nil); err != nil {
+	if err := s.store.PutPlaces(ctx, &s.given.bundle.Station, s.given.bundle.Bins, nil); err != nil {
 		return err
 	}
 	return s.cameras.Reload(ctx)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 
 	"io/fs"
@@ -31,6 +32,7 @@ import (
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/relay"
 	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/server/uplink"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
@@ -303,6 +305,56 @@ func TestCamerasRunAtOnePlace(t *testing.T) {
 	require.Equal(t, 200, c.json("PATCH", "/api/v1/stations/gate", map[string]any{"agent": true}, nil))
 	require.NotContains(t, server.cameras.States(), "gate-cam")
 	require.Eventually(t, func() bool { return len(agent.cameras.States()) == 1 }, 10*time.Second, 20*time.Millisecond)
+}
+
+// A bin that is removed at the server goes from the station's screen, and a
+// camera from its list; what was thrown into the bin, on whichever side of the
+// wire it is at the moment, is not lost.
+func TestRemovedPlacesGoFromTheStation(t *testing.T) {
+	server := startService(t, testConfig(t))
+	admin := server.client(t, auth.Admin)
+	admin.makeStation("gate")
+	require.Equal(t, 201, admin.json("POST", "/api/v1/stations/gate/cameras", map[string]any{
+		"id": "gate-cam", "name": "cam", "kind": "push", "regions": []station.Region{{BinID: "gate-kitchen", Polygon: vision.Full()}, {BinID: "gate-other", Polygon: vision.Full()}},
+	}, nil))
+	w := newWire(t, server.listener.Addr().String())
+	agent := startAgent(t, server.enrolled(t, "gate", w.url()))
+	c, screen := agent.client(t, auth.ForStation("gate")), agent.client(t, auth.ForScreen("gate"))
+	bins := func() []string {
+		var shown api.Screen
+		require.Equal(t, 200, screen.json("GET", "/api/v1/stations/gate/screen", nil, &shown))
+		ids := []string{}
+		for _, b := range shown.Bins {
+			ids = append(ids, b.ID)
+		}
+		return ids
+	}
+	require.Len(t, bins(), 4)
+	file := pictures(t, 1)[0]
+	first := c.pushed("gate-kitchen", "first", file)
+	require.Eventually(t, func() bool { return server.all(t, "gate")[first] != nil }, time.Minute, 20*time.Millisecond)
+	w.set(cut)
+	second := c.pushed("gate-kitchen", "second", file)
+	require.Eventually(t, func() bool { return agent.all(t, "gate")[second] != nil }, time.Minute, 20*time.Millisecond)
+	require.Equal(t, 204, admin.json("DELETE", "/api/v1/bins/gate-kitchen", nil, nil))
+	require.Equal(t, 404, admin.json("GET", "/api/v1/bins/gate-kitchen", nil, nil))
+	w.set(whole)
+	require.Eventually(t, func() bool { return len(bins()) == 3 }, 10*time.Second, 20*time.Millisecond)
+	require.NotContains(t, bins(), "gate-kitchen")
+	cam, err := agent.store.GetCamera(t.Context(), "gate-cam")
+	require.NoError(t, err)
+	require.Len(t, cam.Regions, 1)
+	require.Equal(t, 404, c.do("POST", "/api/v1/bins/gate-kitchen/deposits", bytes.NewReader(file), "image/jpeg", nil))
+	require.Eventually(t, func() bool { return server.all(t, "gate")[second] != nil }, time.Minute, 20*time.Millisecond, "the record outlives its bin")
+	here := agent.all(t, "gate")
+	require.Len(t, here, 2)
+	sameAtServer(t, server, "gate", here)
+
+	require.Equal(t, 204, admin.json("DELETE", "/api/v1/cameras/gate-cam", nil, nil))
+	require.Eventually(t, func() bool {
+		_, err := agent.store.GetCamera(t.Context(), "gate-cam")
+		return errors.Is(err, store.ErrNotFound) && len(agent.cameras.States()) == 0
+	}, 10*time.Second, 20*time.Millisecond)
 }
 
 // The demonstration's camera runs at an agent: the detector, the models and the
