@@ -64,12 +64,14 @@ type Config struct {
 }
 
 // Deps are the parts that the service works with; all are needed but
-// Registerer.
+// Voices and Registerer.
 type Deps struct {
 	Store   Store
 	Objects Objects
 	// Record is what people reviewed at a station, nil where that says nothing.
 	Record func(stationID string) *verdict.Record
+	// Voices are the voice packs; nil where there are none.
+	Voices Voices
 	// Stored and Changed are told of every inspection that was handed in, and of
 	// every one whose prompt went on.
 	Stored, Changed func(*inspection.Inspection)
@@ -86,6 +88,9 @@ type Service struct {
 	table string // the taxonomy as it travels
 
 	taken *prometheus.CounterVec
+
+	voiceMu sync.Mutex
+	voices  map[string]digested // by pack
 
 	mu   sync.Mutex
 	seen map[string]sighting // by station
@@ -105,7 +110,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Service{cfg: cfg, deps: deps, seen: make(map[string]sighting), taken: prometheus.NewCounterVec(prometheus.CounterOpts{
+	s := &Service{cfg: cfg, deps: deps, seen: make(map[string]sighting), voices: make(map[string]digested), taken: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "binside_agent_records_total", Help: "Inspections that agents handed in, by what came of it: stored, changed, known, refused.",
 	}, []string{"outcome"})}
 	var err error

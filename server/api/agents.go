@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -59,6 +58,16 @@ func (s *Server) registerAgents() {
 		op.Responses["200"] = &huma.Response{Description: "The file", Content: binary(fiber.MIMEOctetStream)}
 		op.Responses["206"] = &huma.Response{Description: "The rest of it", Content: binary(fiber.MIMEOctetStream)}
 	}, s.modelFile)
+
+	s.handlePlain(route{
+		method: http.MethodGet, path: base + "/stations/{id}/agent/voice/{sha256}", id: "get-voice-file", tag: "agents", action: auth.Attend,
+		summary: "One file of the station's voice pack, by its digest",
+		about:   "With Range as for the model's.",
+	}, func(op *huma.Operation) {
+		op.Parameters = []*huma.Param{pathParam("id", "The station"), pathParam("sha256", "Hex SHA-256"), headerParam("Range", "bytes=N-")}
+		op.Responses["200"] = &huma.Response{Description: "The file", Content: binary(fiber.MIMEOctetStream)}
+		op.Responses["206"] = &huma.Response{Description: "The rest of it", Content: binary(fiber.MIMEOctetStream)}
+	}, s.voiceFile)
 
 	s.handlePlain(route{
 		method: http.MethodPost, path: base + "/stations/{id}/agent/inspections", id: "hand-in", tag: "agents", action: auth.Attend,
@@ -122,12 +131,33 @@ func (s *Server) modelFile(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if err := sendRest(c, file, size); err != nil {
+		_ = file.Close() // only read from
+		return err
+	}
+	return nil
+}
+
+func (s *Server) voiceFile(c *fiber.Ctx) error {
+	ctx, id := c.UserContext(), c.Params("id")
+	if err := s.attended(ctx, id); err != nil {
+		return err
+	}
+	file, size, err := s.Agents.VoiceFile(ctx, id, c.Params("sha256"))
+	if err != nil {
+		return err
+	}
+	return sendRest(c, file, size)
+}
+
+// sendRest answers with a file, or with the rest of it that is asked for. The
+// file is closed at its end, where it can be.
+func sendRest(c *fiber.Ctx, file io.Reader, size int64) error {
 	from, ranged, err := rest(c.Get(fiber.HeaderRange), size)
 	if err == nil && from > 0 {
 		err = skip(file, from)
 	}
 	if err != nil {
-		_ = file.Close() // only read from
 		return err
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEOctetStream)
@@ -136,7 +166,7 @@ func (s *Server) modelFile(c *fiber.Ctx) error {
 		c.Status(http.StatusPartialContent)
 		c.Set(fiber.HeaderContentRange, "bytes "+strconv.FormatInt(from, 10)+"-"+strconv.FormatInt(size-1, 10)+"/"+strconv.FormatInt(size, 10))
 	}
-	return c.SendStream(file, int(size-from)) // closes the file at its end
+	return c.SendStream(file, int(size-from))
 }
 
 // rest reads a Range header of the one form that is served; any other asks for
@@ -157,7 +187,7 @@ func rest(header string, size int64) (from int64, ranged bool, err error) {
 	return from, true, nil
 }
 
-func skip(file fs.File, n int64) error {
+func skip(file io.Reader, n int64) error {
 	if seeker, ok := file.(io.Seeker); ok {
 		_, err := seeker.Seek(n, io.SeekStart)
 		return err

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -125,6 +126,7 @@ type Rules struct {
 type Agents interface {
 	Bundle(ctx context.Context, stationID string, have int64) (signed *relay.Signed, sequence int64, err error)
 	ModelFile(sha256 string) (file fs.File, bytes int64, err error)
+	VoiceFile(ctx context.Context, stationID, sha256 string) (file io.Reader, bytes int64, err error)
 	Receive(ctx context.Context, stationID string, r *relay.Record, pictures map[int][]byte) error
 	Report(ctx context.Context, stationID string, r *relay.Report) error
 	Status(ctx context.Context, stationID string) (agents.AgentStatus, error)

@@ -169,9 +169,9 @@ func (c *client) bundle(ctx context.Context, have int64) (*relay.Signed, error) 
 	return s, nil
 }
 
-// modelFile copies a file of the model from an offset on to w. It has no time
-// limit as a whole, but none of its parts may take longer than the time-out.
-func (c *client) modelFile(ctx context.Context, sha256 string, from int64, w io.Writer) error {
+// file copies a file that lies at the server from an offset on to w. It has no
+// time limit as a whole, but none of its parts may take longer than the time-out.
+func (c *client) file(ctx context.Context, where string, from int64, w io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	h := http.Header{}
@@ -180,7 +180,7 @@ func (c *client) modelFile(ctx context.Context, sha256 string, from int64, w io.
 		h.Set("Range", "bytes="+strconv.FormatInt(from, 10)+"-")
 		want = http.StatusPartialContent
 	}
-	res, err := c.do(ctx, http.MethodGet, "/model/"+sha256, nil, h, want)
+	res, err := c.do(ctx, http.MethodGet, where, nil, h, want)
 	if err != nil {
 		return err
 	}
@@ -193,14 +193,14 @@ func (c *client) modelFile(ctx context.Context, sha256 string, from int64, w io.
 		if n > 0 {
 			stalled.Reset(c.timeout)
 			if _, err := w.Write(buf[:n]); err != nil {
-				return fmt.Errorf("uplink: model: %w", err)
+				return fmt.Errorf("uplink: file: %w", err)
 			}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("uplink: model: %w", err)
+			return fmt.Errorf("uplink: file: %w", err)
 		}
 	}
 }

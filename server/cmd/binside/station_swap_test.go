@@ -23,6 +23,7 @@ import (
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/base"
+	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/relay"
@@ -116,6 +117,78 @@ func TestModelAndTaxonomyAreSwappedUnderLoad(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join(agent.cfg.DataDir, "uplink", "models"))
 	require.NoError(t, err)
 	require.Len(t, entries, 3, "the old model's files have gone")
+}
+
+// A pack that is chosen for a station at the server is what its screen speaks
+// with, after a change of the pack as well, and when the server is gone; a
+// sentence that the pack lacks is rendered on the spot.
+func TestVoicePackTravels(t *testing.T) {
+	server := startService(t, testConfig(t))
+	admin := server.client(t, auth.Admin)
+	admin.makeStation("gate")
+	admin.makeStation("yard")
+	pack := filepath.Join(server.cfg.DataDir, "voices", "hangzhou")
+	write := func(name, data string) {
+		require.NoError(t, os.MkdirAll(pack, 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(pack, name), []byte(data), 0o600))
+	}
+	write("pack.yaml", "name: {zh: 杭州话, en: Hangzhou dialect}\nlanguage: zh-CN\nlicence: CC-BY-4.0\n")
+	write("class-battery.ogg", "OggS a person's recording")
+	write("class-ufo.ogg", "OggS no sentence")
+	w := newWire(t, server.listener.Addr().String())
+	uc := server.enrolled(t, "gate", w.url())
+	agent := startAgent(t, uc)
+	screen := agent.client(t, auth.ForScreen("gate"))
+	rendered := screen.said("gate", "class-battery")
+	require.Equal(t, "RIFF", rendered[:4])
+	hears := func(want string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return screen.said("gate", "class-battery") == want }, 30*time.Second, 20*time.Millisecond)
+	}
+	version := func() string {
+		var said api.Speech
+		require.Equal(t, 200, screen.json("GET", "/api/v1/stations/gate/screen/speech", nil, &said))
+		return said.Pack + " " + said.Version
+	}
+	none := version()
+
+	require.Eventually(t, func() bool {
+		return admin.json("PATCH", "/api/v1/stations/gate", map[string]any{"prompts": map[string]any{"voice": "hangzhou"}}, nil) == 200
+	}, 10*time.Second, 100*time.Millisecond, "the server looks at the folder every few seconds")
+	hears("OggS a person's recording")
+	require.Equal(t, "RIFF", screen.said("gate", "thanks")[:4])
+	first := version()
+	require.True(t, strings.HasPrefix(first, "hangzhou "))
+	require.NotEqual(t, none, first)
+	write("class-battery.ogg", "OggS another of hers")
+	hears("OggS another of hers")
+	require.NotEqual(t, first, version(), "the screen fetches it anew")
+	var status agents.AgentStatus
+	require.Eventually(t, func() bool {
+		require.Equal(t, 200, admin.json("GET", "/api/v1/stations/gate/agent", nil, &status))
+		return status.Report != nil && status.Report.Voice == "hangzhou"
+	}, 10*time.Second, 20*time.Millisecond)
+	entries, err := os.ReadDir(filepath.Join(agent.cfg.DataDir, "uplink", "voices"))
+	require.NoError(t, err)
+	require.Len(t, entries, 2, "what no sentence needs does not travel")
+	file := "/agent/voice/" + sum([]byte("OggS another of hers"))
+	require.Equal(t, 200, server.client(t, auth.ForAgent("gate")).do("GET", "/api/v1/stations/gate"+file, nil, "", nil))
+	server.enrolled(t, "yard", server.url())
+	require.Equal(t, 404, server.client(t, auth.ForAgent("yard")).do("GET", "/api/v1/stations/gate"+file, nil, "", nil))
+	require.Equal(t, 404, server.client(t, auth.ForAgent("yard")).do("GET", "/api/v1/stations/yard"+file, nil, "", nil), "it has not chosen the pack")
+
+	w.set(cut)
+	cfg := agent.cfg
+	require.NoError(t, agent.stop(t.Context()))
+	uc.Dir = filepath.Join(cfg.DataDir, "uplink")
+	again, err := startStationWith(t.Context(), cfg, uc, uc.Logger)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, again.stop(t.Context())) })
+	screen.base = again.url()
+	hears("OggS another of hers")
+	w.set(whole)
+	require.Equal(t, 200, admin.json("PATCH", "/api/v1/stations/gate", map[string]any{"prompts": map[string]any{}}, nil))
+	hears(rendered)
 }
 
 // said is the sound of one sentence at a station's screen.
