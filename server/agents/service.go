@@ -87,7 +87,8 @@ type Service struct {
 	files []relay.File
 	table string // the taxonomy as it travels
 
-	taken *prometheus.CounterVec
+	taken, asked *prometheus.CounterVec
+	desks        desks
 
 	voiceMu sync.Mutex
 	voices  map[string]digested // by pack
@@ -112,7 +113,9 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, deps: deps, seen: make(map[string]sighting), voices: make(map[string]digested), taken: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "binside_agent_records_total", Help: "Inspections that agents handed in, by what came of it: stored, changed, known, refused.",
-	}, []string{"outcome"})}
+	}, []string{"outcome"}), asked: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "binside_agent_questions_total", Help: "Questions about agents' cameras, by what came of them: answered, away, busy, given-up.",
+	}, []string{"outcome"}), desks: desks{at: make(map[string]*desk)}}
 	var err error
 	if s.files, err = digestModel(cfg.Model); err != nil {
 		return nil, fmt.Errorf("agents: model: %w", err)
@@ -124,7 +127,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	if deps.Registerer != nil {
-		for _, c := range []prometheus.Collector{s.taken, &collector{s}} {
+		for _, c := range []prometheus.Collector{s.taken, s.asked, &collector{s}} {
 			if err := deps.Registerer.Register(c); err != nil {
 				return nil, fmt.Errorf("agents: %w", err)
 			}

@@ -36,6 +36,17 @@ func (s *Server) registerAgents() {
 		return &struct{ Body agents.AgentStatus }{status}, err
 	})
 
+	s.registerAgentFiles()
+	s.registerHandIn()
+	s.registerAgentCalls()
+
+	handle(s, route{
+		method: http.MethodPost, path: base + "/stations/{id}/agent/report", id: "report", tag: "agents", action: auth.Attend,
+		summary: "Report how the agent does, and learn the server's time",
+	}, s.report)
+}
+
+func (s *Server) registerAgentFiles() {
 	s.handlePlain(route{
 		method: http.MethodGet, path: base + "/stations/{id}/agent/bundle", id: "get-bundle", tag: "agents", action: auth.Attend,
 		summary: "What a station's agent works by, signed",
@@ -68,7 +79,9 @@ func (s *Server) registerAgents() {
 		op.Responses["200"] = &huma.Response{Description: "The file", Content: binary(fiber.MIMEOctetStream)}
 		op.Responses["206"] = &huma.Response{Description: "The rest of it", Content: binary(fiber.MIMEOctetStream)}
 	}, s.voiceFile)
+}
 
+func (s *Server) registerHandIn() {
 	s.handlePlain(route{
 		method: http.MethodPost, path: base + "/stations/{id}/agent/inspections", id: "hand-in", tag: "agents", action: auth.Attend,
 		summary: "Hand in an inspection that was decided at the station, or how its prompt went on",
@@ -84,11 +97,6 @@ func (s *Server) registerAgents() {
 		op.Responses["204"] = &huma.Response{Description: "Stored, now or before"}
 		op.Errors = append(op.Errors, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}, s.handIn)
-
-	handle(s, route{
-		method: http.MethodPost, path: base + "/stations/{id}/agent/report", id: "report", tag: "agents", action: auth.Attend,
-		summary: "Report how the agent does, and learn the server's time",
-	}, s.report)
 }
 
 // attended is the station that the caller is the agent of.

@@ -146,6 +146,7 @@ func (s *Server) createBin(ctx context.Context, in *struct {
 	if err := s.Store.CreateBin(ctx, &b); err != nil {
 		return nil, err
 	}
+	s.renew(b.StationID)
 	return &binOut{s.viewBin(b)}, nil
 }
 
@@ -174,6 +175,7 @@ func (s *Server) changeBin(ctx context.Context, in *struct {
 	if err := s.Store.UpdateBin(ctx, &b); err != nil {
 		return nil, err
 	}
+	s.renew(b.StationID)
 	if s.BinChanged != nil {
 		s.BinChanged(b.ID)
 	}
@@ -191,7 +193,7 @@ func (s *Server) removeBin(ctx context.Context, in *IDPath) (*struct{}, error) {
 	if s.BinChanged != nil {
 		s.BinChanged(b.ID)
 	}
-	s.reload(ctx)
+	s.placed(ctx, b.StationID)
 	return nil, nil //nolint:nilnil // an answer without a body
 }
 

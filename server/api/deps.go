@@ -90,7 +90,7 @@ type Cameras interface {
 	CheckDetector(d station.Detector) error
 	LookInto(ctx context.Context, cameraID string, after uint64) (v pipeline.DetectorView, began bool, err error)
 	TryDetector(ctx context.Context, cameraID string, d station.Detector) (pipeline.Trial, error)
-	Recordings(cameraID string) ([]pipeline.Recorded, error)
+	Recordings(ctx context.Context, cameraID string) ([]pipeline.Recorded, error)
 	Recording(ctx context.Context, cameraID string, id uint64) (pipeline.Recorded, error)
 }
 
@@ -130,6 +130,9 @@ type Agents interface {
 	Receive(ctx context.Context, stationID string, r *relay.Record, pictures map[int][]byte) error
 	Report(ctx context.Context, stationID string, r *relay.Report) error
 	Status(ctx context.Context, stationID string) (agents.AgentStatus, error)
+	Renew(stationID string)
+	Next(ctx context.Context, stationID string) relay.Call
+	Reply(stationID string, r relay.Reply) error
 }
 
 // Demonstration reports on the demonstration station.

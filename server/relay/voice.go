@@ -15,10 +15,10 @@ type Voice struct {
 	Files []File `json:"files"`
 }
 
+// Bounds of a pack that travels: how many files it may have, how large one of
+// them and all of them may be, in bytes. A hundred sentences as uncompressed
+// stereo of 48 kHz are 60 MB.
 const (
-	// MaxVoiceFiles bounds the files of a pack that travels, MaxVoiceFile one
-	// of them and MaxVoice all of them, in bytes: a hundred sentences as
-	// uncompressed stereo of 48 kHz are 60 MB.
 	MaxVoiceFiles = 1001
 	MaxVoiceFile  = 2 << 20
 	MaxVoice      = 128 << 20

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/binside/binside/server/relay"
 )
@@ -119,7 +120,13 @@ func (u *Uplink) pullOn(ctx context.Context) {
 		} else {
 			failures = 0
 		}
-		if !pause(ctx, next) {
+		timer := time.NewTimer(next)
+		select {
+		case <-timer.C:
+		case <-u.hurry:
+			timer.Stop()
+		case <-ctx.Done():
+			timer.Stop()
 			return
 		}
 	}

@@ -47,17 +47,17 @@ func (v *voiced) said(id, version string, files fs.FS) string {
 	}
 	entries, err := fs.ReadDir(files, ".")
 	require.NoError(v.t, err)
-	line := id
+	line := []string{id}
 	for _, e := range entries {
 		data, err := fs.ReadFile(files, e.Name())
 		require.NoError(v.t, err)
 		info, err := fs.Stat(files, e.Name())
 		require.NoError(v.t, err)
 		require.EqualValues(v.t, len(data), info.Size())
-		line += fmt.Sprintf(" %s=%.4s", e.Name(), data)
+		line = append(line, fmt.Sprintf("%s=%.4s", e.Name(), data))
 	}
 	require.NotEmpty(v.t, version)
-	return line
+	return strings.Join(line, " ")
 }
 
 func (l *liar) voice(id string, files ...string) func(*relay.Bundle) {

@@ -145,7 +145,7 @@ func (s *service) startUplink(ctx context.Context) error {
 	s.uplink = s.given.uplink
 	s.onClose("uplink", func(context.Context) error { s.uplink.Close(); return nil })
 	return s.uplink.Start(ctx, uplink.Deps{
-		Store: s.store, Objects: s.objects, Deletions: s.deletions, Apply: s.apply, Release: s.release, Describe: s.describe, Speak: s.speaker.Packs.Give, Registerer: s.registry,
+		Store: s.store, Objects: s.objects, Deletions: s.deletions, Apply: s.apply, Release: s.release, Describe: s.describe, Speak: s.speaker.Packs.Give, Answer: s.answer, Registerer: s.registry,
 	})
 }
 
