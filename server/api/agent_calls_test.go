@@ -20,11 +20,12 @@ import (
 const agentAt = "/api/v1/stations/here/agent"
 
 // handedOver is a fixture whose station "here" has an agent, and its token.
-func handedOver(t *testing.T) (*fixture, string) {
+func handedOver(t *testing.T) (f *fixture, token string) {
 	t.Helper()
-	f := start(t, options{})
+	f = start(t, options{})
+	token = f.token(auth.ForAgent("here"))
 	require.Equal(t, 200, f.send(http.MethodPatch, "/api/v1/stations/here", f.admin, map[string]any{"agent": true}).status)
-	return f, f.token(auth.ForAgent("here"))
+	return f, token
 }
 
 // called is what an agent's call brings.

@@ -119,12 +119,10 @@ func (c camerasEverywhere) PushFrame(ctx context.Context, id string, frame pipel
 // Snapshot implements api.Cameras.
 func (c camerasEverywhere) Snapshot(ctx context.Context, id string) (*pipeline.Snapshot, error) {
 	out, err := c.Cameras.Snapshot(ctx, id)
-	if err = ask(ctx, c, err, relay.Question{Asked: relay.AskSnapshot, CameraID: id}, &out, func() bool {
+	err = ask(ctx, c, err, relay.Question{Asked: relay.AskSnapshot, CameraID: id}, &out, func() bool {
 		return out != nil && codec.CheckDeclared("image/jpeg", out.JPEG) == nil
-	}); err != nil {
-		return nil, err
-	}
-	return out, nil
+	})
+	return out, err
 }
 
 // LookInto implements api.Cameras.
