@@ -92,6 +92,7 @@ func (s *Service) content(ctx context.Context, stationID string) (*relay.Bundle,
 	b.Settings.Record = s.deps.Record(stationID)
 	own := st.Prompts.Over(station.Prompts{Language: s.cfg.Screen.Language, Volume: s.cfg.Screen.Volume})
 	b.Station.Prompts = &own
+	b.Voice = s.voice(own.Voice)
 	if b.Bins, err = all(ctx, stationID, s.deps.Store.ListBins); err != nil {
 		return nil, err
 	}

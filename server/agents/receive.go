@@ -168,8 +168,9 @@ func (s *Service) check(ctx context.Context, stationID string, r *relay.Record) 
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if err != nil || bin.StationID != stationID {
-		return wrong("the station has no bin %.64q", i.BinID)
+	// One that was removed meanwhile may have been the station's.
+	if err == nil && bin.StationID != stationID {
+		return wrong("the bin %.64q is another station's", i.BinID)
 	}
 	switch {
 	case r.Revision < 1:
@@ -199,7 +200,7 @@ func (s *Service) check(ctx context.Context, stationID string, r *relay.Record) 
 
 func (s *Service) checkSizes(r *relay.Record) error {
 	i := &r.Inspection
-	words := []string{i.CameraID, i.Reason, i.Category, i.ItemClass, string(i.BoundLevel), i.ModelVersion, i.TaxonomyVersion, i.HarmVersion, i.RuleVersion}
+	words := []string{i.BinID, i.CameraID, i.Reason, i.Category, i.ItemClass, string(i.BoundLevel), i.ModelVersion, i.TaxonomyVersion, i.HarmVersion, i.RuleVersion}
 	words = append(words, i.Accepts...)
 	for id := range i.Categories {
 		words = append(words, id)

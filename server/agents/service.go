@@ -64,12 +64,14 @@ type Config struct {
 }
 
 // Deps are the parts that the service works with; all are needed but
-// Registerer.
+// Voices and Registerer.
 type Deps struct {
 	Store   Store
 	Objects Objects
 	// Record is what people reviewed at a station, nil where that says nothing.
 	Record func(stationID string) *verdict.Record
+	// Voices are the voice packs; nil where there are none.
+	Voices Voices
 	// Stored and Changed are told of every inspection that was handed in, and of
 	// every one whose prompt went on.
 	Stored, Changed func(*inspection.Inspection)
@@ -85,7 +87,11 @@ type Service struct {
 	files []relay.File
 	table string // the taxonomy as it travels
 
-	taken *prometheus.CounterVec
+	taken, asked *prometheus.CounterVec
+	desks        desks
+
+	voiceMu sync.Mutex
+	voices  map[string]digested // by pack
 
 	mu   sync.Mutex
 	seen map[string]sighting // by station
@@ -105,9 +111,11 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Service{cfg: cfg, deps: deps, seen: make(map[string]sighting), taken: prometheus.NewCounterVec(prometheus.CounterOpts{
+	s := &Service{cfg: cfg, deps: deps, seen: make(map[string]sighting), voices: make(map[string]digested), taken: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "binside_agent_records_total", Help: "Inspections that agents handed in, by what came of it: stored, changed, known, refused.",
-	}, []string{"outcome"})}
+	}, []string{"outcome"}), asked: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "binside_agent_questions_total", Help: "Questions about agents' cameras, by what came of them: answered, away, busy, given-up.",
+	}, []string{"outcome"}), desks: desks{at: make(map[string]*desk)}}
 	var err error
 	if s.files, err = digestModel(cfg.Model); err != nil {
 		return nil, fmt.Errorf("agents: model: %w", err)
@@ -119,7 +127,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	if deps.Registerer != nil {
-		for _, c := range []prometheus.Collector{s.taken, &collector{s}} {
+		for _, c := range []prometheus.Collector{s.taken, s.asked, &collector{s}} {
 			if err := deps.Registerer.Register(c); err != nil {
 				return nil, fmt.Errorf("agents: %w", err)
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -37,6 +36,17 @@ func (s *Server) registerAgents() {
 		return &struct{ Body agents.AgentStatus }{status}, err
 	})
 
+	s.registerAgentFiles()
+	s.registerHandIn()
+	s.registerAgentCalls()
+
+	handle(s, route{
+		method: http.MethodPost, path: base + "/stations/{id}/agent/report", id: "report", tag: "agents", action: auth.Attend,
+		summary: "Report how the agent does, and learn the server's time",
+	}, s.report)
+}
+
+func (s *Server) registerAgentFiles() {
 	s.handlePlain(route{
 		method: http.MethodGet, path: base + "/stations/{id}/agent/bundle", id: "get-bundle", tag: "agents", action: auth.Attend,
 		summary: "What a station's agent works by, signed",
@@ -61,6 +71,18 @@ func (s *Server) registerAgents() {
 	}, s.modelFile)
 
 	s.handlePlain(route{
+		method: http.MethodGet, path: base + "/stations/{id}/agent/voice/{sha256}", id: "get-voice-file", tag: "agents", action: auth.Attend,
+		summary: "One file of the station's voice pack, by its digest",
+		about:   "With Range as for the model's.",
+	}, func(op *huma.Operation) {
+		op.Parameters = []*huma.Param{pathParam("id", "The station"), pathParam("sha256", "Hex SHA-256"), headerParam("Range", "bytes=N-")}
+		op.Responses["200"] = &huma.Response{Description: "The file", Content: binary(fiber.MIMEOctetStream)}
+		op.Responses["206"] = &huma.Response{Description: "The rest of it", Content: binary(fiber.MIMEOctetStream)}
+	}, s.voiceFile)
+}
+
+func (s *Server) registerHandIn() {
+	s.handlePlain(route{
 		method: http.MethodPost, path: base + "/stations/{id}/agent/inspections", id: "hand-in", tag: "agents", action: auth.Attend,
 		summary: "Hand in an inspection that was decided at the station, or how its prompt went on",
 		about: "A form with the record as the field `record` and its pictures as files named by their ordinals. " +
@@ -75,11 +97,6 @@ func (s *Server) registerAgents() {
 		op.Responses["204"] = &huma.Response{Description: "Stored, now or before"}
 		op.Errors = append(op.Errors, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}, s.handIn)
-
-	handle(s, route{
-		method: http.MethodPost, path: base + "/stations/{id}/agent/report", id: "report", tag: "agents", action: auth.Attend,
-		summary: "Report how the agent does, and learn the server's time",
-	}, s.report)
 }
 
 // attended is the station that the caller is the agent of.
@@ -122,12 +139,33 @@ func (s *Server) modelFile(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if err := sendRest(c, file, size); err != nil {
+		_ = file.Close() // only read from
+		return err
+	}
+	return nil
+}
+
+func (s *Server) voiceFile(c *fiber.Ctx) error {
+	ctx, id := c.UserContext(), c.Params("id")
+	if err := s.attended(ctx, id); err != nil {
+		return err
+	}
+	file, size, err := s.Agents.VoiceFile(ctx, id, c.Params("sha256"))
+	if err != nil {
+		return err
+	}
+	return sendRest(c, file, size)
+}
+
+// sendRest answers with a file, or with the rest of it that is asked for. The
+// file is closed at its end, where it can be.
+func sendRest(c *fiber.Ctx, file io.Reader, size int64) error {
 	from, ranged, err := rest(c.Get(fiber.HeaderRange), size)
 	if err == nil && from > 0 {
 		err = skip(file, from)
 	}
 	if err != nil {
-		_ = file.Close() // only read from
 		return err
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEOctetStream)
@@ -136,7 +174,7 @@ func (s *Server) modelFile(c *fiber.Ctx) error {
 		c.Status(http.StatusPartialContent)
 		c.Set(fiber.HeaderContentRange, "bytes "+strconv.FormatInt(from, 10)+"-"+strconv.FormatInt(size-1, 10)+"/"+strconv.FormatInt(size, 10))
 	}
-	return c.SendStream(file, int(size-from)) // closes the file at its end
+	return c.SendStream(file, int(size-from))
 }
 
 // rest reads a Range header of the one form that is served; any other asks for
@@ -157,7 +195,7 @@ func rest(header string, size int64) (from int64, ranged bool, err error) {
 	return from, true, nil
 }
 
-func skip(file fs.File, n int64) error {
+func skip(file io.Reader, n int64) error {
 	if seeker, ok := file.(io.Seeker); ok {
 		_, err := seeker.Seek(n, io.SeekStart)
 		return err

@@ -220,6 +220,25 @@ func TestHandedInWrongly(t *testing.T) {
 	require.Len(t, items.Items, 2)
 }
 
+// A removed bin takes its regions along, and what was thrown into it can be
+// handed in still.
+func TestRecordOutlivesItsBin(t *testing.T) {
+	f := start(t, options{})
+	for _, scope := range []auth.Scope{auth.Read, auth.ForStation("here"), auth.ForAgent("here")} {
+		require.Equal(t, "forbidden", f.send(http.MethodDelete, "/api/v1/bins/bin-here", f.token(scope), nil).problem(t), scope)
+	}
+	require.Equal(t, 204, f.send(http.MethodDelete, "/api/v1/bins/bin-here", f.admin, nil).status)
+	require.Equal(t, "not-found", f.send(http.MethodDelete, "/api/v1/bins/bin-here", f.admin, nil).problem(t))
+	var cam api.Camera
+	f.get("/api/v1/cameras/cam-here", f.admin).into(t, &cam)
+	require.Empty(t, cam.Regions)
+	r, data := handed(t, time.Now())
+	require.Equal(t, 204, f.handIn(f.token(auth.ForAgent("here")), r, data).status)
+	i, err := f.store.GetInspection(t.Context(), r.Inspection.ID)
+	require.NoError(t, err)
+	require.Equal(t, "bin-here", i.BinID)
+}
+
 func TestBundleAndModelFile(t *testing.T) {
 	f := start(t, options{})
 	token := f.token(auth.ForAgent("here"))

@@ -108,6 +108,12 @@ func (s *Server) registerBins() {
 		method: http.MethodPatch, path: base + "/bins/{id}", id: "change-bin", tag: "places", action: auth.Manage,
 		summary: "Change a bin",
 	}, s.changeBin)
+
+	handle(s, route{
+		method: http.MethodDelete, path: base + "/bins/{id}", id: "remove-bin", tag: "places", action: auth.Manage,
+		summary: "Remove a bin", status: http.StatusNoContent,
+		about: "With its regions in the cameras' views. What was thrown into it stays; what was thrown into it and is not judged yet goes to a person.",
+	}, s.removeBin)
 }
 
 func (s *Server) listBins(ctx context.Context, q PageQuery, asked string) (*listOut[Bin], error) {
@@ -140,6 +146,7 @@ func (s *Server) createBin(ctx context.Context, in *struct {
 	if err := s.Store.CreateBin(ctx, &b); err != nil {
 		return nil, err
 	}
+	s.renew(b.StationID)
 	return &binOut{s.viewBin(b)}, nil
 }
 
@@ -168,10 +175,26 @@ func (s *Server) changeBin(ctx context.Context, in *struct {
 	if err := s.Store.UpdateBin(ctx, &b); err != nil {
 		return nil, err
 	}
+	s.renew(b.StationID)
 	if s.BinChanged != nil {
 		s.BinChanged(b.ID)
 	}
 	return &binOut{s.viewBin(b)}, nil
+}
+
+func (s *Server) removeBin(ctx context.Context, in *IDPath) (*struct{}, error) {
+	b, err := s.bin(ctx, in.ID, auth.Manage)
+	if err == nil {
+		err = s.Store.DeleteBin(ctx, b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s.BinChanged != nil {
+		s.BinChanged(b.ID)
+	}
+	s.placed(ctx, b.StationID)
+	return nil, nil //nolint:nilnil // an answer without a body
 }
 
 // bin reads a bin whose station the caller may do the action on.

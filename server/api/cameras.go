@@ -163,7 +163,7 @@ func (s *Server) createCamera(ctx context.Context, in *struct {
 	if err := s.Store.CreateCamera(ctx, &c); err != nil {
 		return nil, err
 	}
-	s.reload(ctx)
+	s.placed(ctx, c.StationID)
 	return s.cameraOut(c), nil
 }
 
@@ -182,7 +182,7 @@ func (s *Server) removeCamera(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	s.reload(ctx)
+	s.placed(ctx, c.StationID)
 	return nil, nil //nolint:nilnil // an answer without a body
 }
 
@@ -216,7 +216,7 @@ func (s *Server) changeCamera(ctx context.Context, in *struct {
 	if err := s.Store.UpdateCamera(ctx, &c); err != nil {
 		return nil, in.conflict(err)
 	}
-	s.reload(ctx)
+	s.placed(ctx, c.StationID)
 	return s.cameraOut(c), nil
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -34,6 +35,7 @@ type Store interface {
 
 	CreateBin(ctx context.Context, b *station.Bin) error
 	UpdateBin(ctx context.Context, b *station.Bin) error
+	DeleteBin(ctx context.Context, b station.Bin) error
 	GetBin(ctx context.Context, id string) (station.Bin, error)
 	ListBins(ctx context.Context, f store.PlaceFilter) ([]station.Bin, string, error)
 
@@ -88,7 +90,7 @@ type Cameras interface {
 	CheckDetector(d station.Detector) error
 	LookInto(ctx context.Context, cameraID string, after uint64) (v pipeline.DetectorView, began bool, err error)
 	TryDetector(ctx context.Context, cameraID string, d station.Detector) (pipeline.Trial, error)
-	Recordings(cameraID string) ([]pipeline.Recorded, error)
+	Recordings(ctx context.Context, cameraID string) ([]pipeline.Recorded, error)
 	Recording(ctx context.Context, cameraID string, id uint64) (pipeline.Recorded, error)
 }
 
@@ -124,9 +126,13 @@ type Rules struct {
 type Agents interface {
 	Bundle(ctx context.Context, stationID string, have int64) (signed *relay.Signed, sequence int64, err error)
 	ModelFile(sha256 string) (file fs.File, bytes int64, err error)
+	VoiceFile(ctx context.Context, stationID, sha256 string) (file io.Reader, bytes int64, err error)
 	Receive(ctx context.Context, stationID string, r *relay.Record, pictures map[int][]byte) error
 	Report(ctx context.Context, stationID string, r *relay.Report) error
 	Status(ctx context.Context, stationID string) (agents.AgentStatus, error)
+	Renew(stationID string)
+	Next(ctx context.Context, stationID string) relay.Call
+	Reply(stationID string, r relay.Reply) error
 }
 
 // Demonstration reports on the demonstration station.
@@ -176,11 +182,10 @@ type Deps struct {
 	BinChanged func(id string)
 	// Explainer is nil where no heat maps are made.
 	Explainer Explainer
-	// Speaker has the sound of Sentences' keys, Voices the packs of it; both are
+	// Speaker has the sound of what screens say, Voices the packs of it; both are
 	// nil where screens speak with the device's own voice alone.
-	Speaker   Speaker
-	Voices    Voices
-	Sentences []string
+	Speaker Speaker
+	Voices  Voices
 	// Demonstration is nil where there is none.
 	Demonstration Demonstration
 	// Components says how the parts do, by the names model, queue, store and

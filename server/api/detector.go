@@ -160,7 +160,7 @@ func (s *Server) registerRecordings(path string) {
 		if _, err := s.camera(ctx, in.ID, auth.Manage); err != nil {
 			return nil, err
 		}
-		all, err := s.Cameras.Recordings(in.ID)
+		all, err := s.Cameras.Recordings(ctx, in.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -211,7 +211,7 @@ func (s *Server) setDetector(ctx context.Context, id string, match IfMatch, d *s
 	if err := s.Store.UpdateCamera(ctx, &c); err != nil {
 		return nil, match.conflict(err)
 	}
-	s.reload(ctx)
+	s.placed(ctx, c.StationID)
 	return s.viewDetector(c), nil
 }
 

@@ -51,7 +51,7 @@ func (*routes) takesPictures(target []byte) bool {
 	path, _, _ := bytes.Cut(target, []byte("?"))
 	return bytes.HasPrefix(path, []byte(base)) &&
 		(bytes.HasSuffix(path, []byte("/frames")) || bytes.HasSuffix(path, []byte("/deposits")) || bytes.HasSuffix(path, []byte("/samples")) ||
-			bytes.HasSuffix(path, []byte("/agent/inspections")))
+			bytes.HasSuffix(path, []byte("/agent/inspections")) || bytes.HasSuffix(path, []byte(repliesPath)))
 }
 
 // isOpen reports whether the request may come without a credential: a positive

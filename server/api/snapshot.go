@@ -37,7 +37,8 @@ func (s *Server) registerSnapshots() {
 		about: "The latest whole view, at most 1280 pixels long, in which faces and people are painted over. It is made when it is asked for, " +
 			"kept nowhere, and who asked is written down before it is sent (see `list-camera-accesses`). It needs no regions. " +
 			"409 `camera-not-ready` before the first frame and `camera-not-running` where the camera is disabled; 429 `too-many-requests` above " +
-			"two a second; 503 `redaction-failed` where it could not be redacted.",
+			"two a second; 503 `redaction-failed` where it could not be redacted. Of a camera that a station's agent runs the agent is asked, and " +
+			"redacts it before it leaves the station; 503 `agent-away` where it does not answer within some seconds.",
 	}, func(op *huma.Operation) {
 		op.Parameters = []*huma.Param{pathParam("id", "The camera")}
 		op.Responses["200"] = &huma.Response{

@@ -18,6 +18,8 @@ type Speaker interface {
 	Say(ctx context.Context, pack, key, language string) (speech.Sound, error)
 	Version(pack string) string
 	Renders() bool
+	// Keys are those of the sentences in force.
+	Keys() []string
 }
 
 // Voices are the voice packs; see speech.Packs.
@@ -62,7 +64,11 @@ func (s *Server) registerSpeech() {
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body Speech }{Speech{ScreenVoice: s.screenVoice(own), Keys: s.Sentences}}, nil
+		out := Speech{ScreenVoice: s.screenVoice(own), Keys: []string{}}
+		if s.Speaker != nil {
+			out.Keys = s.Speaker.Keys()
+		}
+		return &struct{ Body Speech }{out}, nil
 	})
 
 	s.handlePlain(route{

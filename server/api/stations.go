@@ -114,6 +114,7 @@ func (s *Server) changeStation(ctx context.Context, id string, change StationCha
 	if change.Agent != nil {
 		s.reload(ctx)
 	}
+	s.renew(st.ID)
 	return st, nil
 }
 

@@ -13,6 +13,10 @@ import (
 // the taxonomy in force does not have; it stands beside verdict's own.
 const ReasonBin = "bin-outside-taxonomy"
 
+// ReasonBinRemoved is the reason of a check of a deposit whose bin was removed
+// while it was on its way.
+const ReasonBinRemoved = "bin-removed"
+
 // reasonCamera begins the reason of what a camera in bad condition showed.
 const reasonCamera = "camera-"
 

@@ -189,7 +189,7 @@ func (r *recorder) get(id uint64) (Recorded, bool) {
 
 // Recordings are the last events and misses of a camera's detector, the latest
 // first, without their strips. ErrUnknownCamera.
-func (c *Cameras) Recordings(cameraID string) ([]Recorded, error) {
+func (c *Cameras) Recordings(_ context.Context, cameraID string) ([]Recorded, error) {
 	run, err := c.tuned(cameraID)
 	if err != nil {
 		return nil, err

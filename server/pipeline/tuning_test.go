@@ -81,7 +81,7 @@ func TestDetectorIsLookedIntoAndRetuned(t *testing.T) {
 	require.Empty(t, show(t, c, f, 20, true))
 	require.Empty(t, show(t, c, f, 10, false))
 
-	recorded, err := c.Recordings("cam")
+	recorded, err := c.Recordings(t.Context(), "cam")
 	require.NoError(t, err)
 	require.Len(t, recorded, 2)
 	require.Equal(t, deposit.TooSmall, recorded[0].Reason)
@@ -107,7 +107,7 @@ func TestDetectorIsLookedIntoAndRetuned(t *testing.T) {
 	require.NoError(t, l.records.UpdateCamera(t.Context(), &cam))
 	require.NoError(t, c.Reload(t.Context()))
 	show(t, c, f, 1, false)
-	recorded, err = c.Recordings("cam")
+	recorded, err = c.Recordings(t.Context(), "cam")
 	require.NoError(t, err)
 	require.Empty(t, recorded)
 }
@@ -152,7 +152,7 @@ func TestRecordingsAreBounded(t *testing.T) {
 		show(t, c, f, 3, false)
 	}
 	show(t, c, f, 15, false)
-	recorded, err := c.Recordings("cam")
+	recorded, err := c.Recordings(t.Context(), "cam")
 	require.NoError(t, err)
 	require.Len(t, recorded, 16, "of 20 misses")
 	require.Equal(t, recorded[0].ID, recorded[15].ID+15, "the latest are kept")

@@ -174,7 +174,7 @@ func (w *Worker) known(ctx context.Context, id string) (*inspection.Inspection, 
 // judge turns a deposit into an inspection that lacks only its evidence.
 func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*vision.Image) (*inspection.Inspection, error) {
 	steps := inspection.Steps{CertainAt: d.CertainAt, TakenAt: now()}
-	bin, err := w.bin(ctx, d.BinID)
+	bin, there, err := w.bin(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -205,6 +205,9 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 		verdict.Quality{Sharpness: best.Sharpness, Exposure: best.Exposure})
 	if !fits && decision.Verdict == verdict.Check {
 		decision.Reason = inspection.ReasonBin
+		if !there {
+			decision.Reason = inspection.ReasonBinRemoved
+		}
 	}
 	if d.Condition != condition.Good {
 		decision.Verdict, decision.Reason = verdict.Unreadable, inspection.ReasonCamera(d.Condition)
@@ -228,25 +231,26 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 // which the taxonomy lacks was set up for another table: nobody can say what
 // belongs in it, so that it accepts nothing and everything goes to a person.
 func fit(policy *verdict.Policy, bin station.Bin) (accepts []string, fits bool) {
-	if len(policy.Taxonomy().Lacks(bin.Accepts)) > 0 {
+	if len(bin.Accepts) == 0 || len(policy.Taxonomy().Lacks(bin.Accepts)) > 0 {
 		return nil, false
 	}
 	return bin.Accepts, true
 }
 
-func (w *Worker) bin(ctx context.Context, id string) (station.Bin, error) {
+// bin returns the deposit's bin. One that was removed while the deposit was on
+// its way accepts nothing; there is false then.
+func (w *Worker) bin(ctx context.Context, d *inspection.Deposit) (bin station.Bin, there bool, err error) {
 	defer w.metrics.step("bin")()
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.StoreTimeout)
 	defer cancel()
-	bin, err := w.bins.get(ctx, id)
+	bin, err = w.bins.get(ctx, d.BinID)
 	if errors.Is(err, store.ErrNotFound) {
-		w.metrics.workerErrors.WithLabelValues("bin").Inc()
-		return bin, queue.Permanent(fmt.Errorf("pipeline: bin %q is unknown", id))
+		return station.Bin{ID: d.BinID, StationID: d.StationID, Accepts: []string{}}, false, nil
 	}
 	if err != nil {
-		return bin, w.failed("bin", err)
+		return bin, false, w.failed("bin", err)
 	}
-	return bin, nil
+	return bin, true, nil
 }
 
 // views are the deposit's images and where the item is in each, from memory

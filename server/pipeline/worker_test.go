@@ -172,22 +172,41 @@ func TestWhatCannotBeJudgedIsSetAside(t *testing.T) {
 	l.classifier.fail = func(int) error { return errors.New("the network is broken") }
 	l.work()
 	sick := l.deposit(red)
-	nowhere := l.deposit(red)
-	nowhere.BinID = "gone"
 	broken := l.deposit(red)
 	broken.Images[0].JPEG = broken.Images[0].JPEG[:100]
-	for _, d := range []inspection.Deposit{sick, nowhere, broken} {
+	for _, d := range []inspection.Deposit{sick, broken} {
 		require.NoError(t, l.queue.Publish(t.Context(), d))
 	}
-	require.Equal(t, 3, l.settled().Dead)
+	require.Equal(t, 2, l.settled().Dead)
 	letters, err := l.queue.DeadLetters(t.Context(), 0, 10)
 	require.NoError(t, err)
 	attempts := map[string]int{}
 	for _, d := range letters {
 		attempts[d.DepositID] = d.Attempts
 	}
-	require.Equal(t, map[string]int{sick.ID: 5, nowhere.ID: 1, broken.ID: 1}, attempts)
+	require.Equal(t, map[string]int{sick.ID: 5, broken.ID: 1}, attempts)
 	require.Empty(t, l.stored())
+}
+
+// A deposit outlives its bin: nobody is told of it, and a person looks.
+func TestDepositOfARemovedBin(t *testing.T) {
+	l := newLine(t)
+	w := l.newWorker()
+	d := l.deposit(red)
+	require.NoError(t, w.Handle(t.Context(), d, 1))
+	bin, err := l.records.GetBin(t.Context(), d.BinID)
+	require.NoError(t, err)
+	require.NoError(t, l.records.DeleteBin(t.Context(), bin))
+	w.InvalidateBin(bin.ID)
+	late := l.deposit(red)
+	require.NoError(t, w.Handle(t.Context(), late, 1))
+	i, err := l.records.GetInspection(t.Context(), late.ID)
+	require.NoError(t, err)
+	require.Equal(t, []any{verdict.Check, inspection.ReasonBinRemoved, "north", d.BinID}, []any{i.Verdict, i.Reason, i.StationID, i.BinID})
+	require.Len(t, i.Evidence, 1)
+	first, err := l.records.GetInspection(t.Context(), d.ID)
+	require.NoError(t, err)
+	require.Equal(t, verdict.Tell, first.Verdict, "what was recorded stays")
 }
 
 // flaky is a store whose writes and reads fail while told to.

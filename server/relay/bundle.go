@@ -28,6 +28,9 @@ type Bundle struct {
 	Taxonomy string   `json:"taxonomy"`
 	Settings Settings `json:"settings"`
 	Model    Model    `json:"model"`
+	// Voice is the pack that the station has chosen; nil for none. The rest of
+	// the bundle does not wait for it.
+	Voice *Voice `json:"voice,omitempty"`
 }
 
 // Settings are those of the server's configuration that the station follows.
@@ -57,7 +60,7 @@ type Model struct {
 	Files   []File `json:"files"`
 }
 
-// File is one file of a model, by its content.
+// File is one file of a model or a voice pack, by its content.
 type File struct {
 	Name   string `json:"name"`
 	SHA256 string `json:"sha256"`

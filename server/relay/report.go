@@ -16,6 +16,9 @@ type Report struct {
 	Bundle  int64  `json:"bundle"`
 	Refused string `json:"refused,omitempty" maxLength:"500" doc:"Why the newest bundle was not taken"`
 
+	// Voice is the voice pack in use.
+	Voice string `json:"voice,omitempty" maxLength:"63" doc:"The voice pack in use; absent: none"`
+
 	Backlog Backlog `json:"backlog"`
 	Disk    Disk    `json:"disk"`
 	// SkewSeconds is how far the station's clock is behind the server's, nil

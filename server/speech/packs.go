@@ -9,8 +9,10 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,22 +61,61 @@ type Pack struct {
 	Usable bool `json:"usable"`
 
 	files map[string]string // file name by key
+	given fs.FS             // its folder, where it does not lie in that of packs
+}
+
+// Files are the names of the files that are used of a usable pack, sorted.
+func (p *Pack) Files() []string {
+	names := append(slices.Collect(maps.Values(p.files)), packFile)
+	slices.Sort(names)
+	return names
 }
 
 // Packs reads a folder of voice packs.
 type Packs struct {
-	dir       string
-	sentences *Sentences
-	log       *slog.Logger
+	dir string
+	log *slog.Logger
 
-	mu     sync.Mutex
-	looked time.Time
-	packs  []*Pack
+	mu        sync.Mutex
+	sentences *Sentences
+	looked    time.Time
+	packs     []*Pack // of the folder
+	given     *Pack
 }
 
 // NewPacks makes a reader; the folder does not have to be there.
 func NewPacks(dir string, s *Sentences, log *slog.Logger) *Packs {
 	return &Packs{dir: dir, sentences: s, log: log}
+}
+
+// follow checks the packs by other sentences.
+func (p *Packs) follow(s *Sentences) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sentences, p.looked, p.packs = s, time.Time{}, nil
+	if g := p.given; g != nil {
+		p.given = givenPack(g.given, g.ID, g.Version, s)
+	}
+}
+
+// Give adds a pack that does not lie in the folder, in the place of the one that
+// was given before; it goes before one of the folder that has its id. files are
+// its own, and version changes with every change of them; nil files: none is
+// given any more.
+func (p *Packs) Give(id, version string, files fs.FS) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.given = nil
+	if files != nil {
+		p.given = givenPack(files, id, version, p.sentences)
+		p.log.Info("voice pack was given", "pack", id, "usable", p.given.Usable, "sentences", len(p.given.Keys), "missing", len(p.given.Missing), "problems", len(p.given.Problems))
+	}
+}
+
+func givenPack(files fs.FS, id, version string, s *Sentences) *Pack {
+	pack := readPack(files, id, s)
+	pack.Version, pack.given = version, files
+	return pack
 }
 
 // List returns the packs by id, sound or not. They are shared and must not be
@@ -86,7 +127,12 @@ func (p *Packs) List() []*Pack {
 		p.looked = now
 		p.packs = p.read()
 	}
-	return p.packs
+	if p.given == nil {
+		return p.packs
+	}
+	all := slices.DeleteFunc(slices.Clone(p.packs), func(o *Pack) bool { return o.ID == p.given.ID })
+	n, _ := slices.BinarySearchFunc(all, p.given.ID, func(o *Pack, id string) int { return strings.Compare(o.ID, id) })
+	return slices.Insert(all, n, p.given)
 }
 
 // Get returns a usable pack.
@@ -128,11 +174,15 @@ func (p *Packs) read() []*Pack {
 			packs = append(packs, p.packs[n])
 			continue
 		}
-		pack := readPack(root, e.Name(), p.sentences)
-		pack.Version = version
+		pack := &Pack{ID: e.Name(), Keys: []string{}, Missing: []string{}}
 		if err != nil {
 			pack.refuse(err)
+		} else if files, err := fs.Sub(root.FS(), e.Name()); err != nil {
+			pack.refuse(err)
+		} else {
+			pack = readPack(files, e.Name(), p.sentences)
 		}
+		pack.Version = version
 		p.log.Info("voice pack was read", "pack", pack.ID, "usable", pack.Usable, "sentences", len(pack.Keys), "missing", len(pack.Missing), "problems", len(pack.Problems))
 		packs = append(packs, pack)
 	}
@@ -166,18 +216,18 @@ func ReadPack(dir string, s *Sentences) (*Pack, error) {
 		return nil, err
 	}
 	defer root.Close()
-	return readPack(root, ".", s), nil
+	return readPack(root.FS(), filepath.Base(dir), s), nil
 }
 
 // readPack checks everything of a pack: what it says of itself, and that every
 // file is a sound that it claims to be.
-func readPack(root *os.Root, id string, s *Sentences) *Pack {
+func readPack(files fs.FS, id string, s *Sentences) *Pack {
 	p := &Pack{ID: id, Keys: []string{}, Missing: []string{}, Problems: []string{}, files: make(map[string]string)}
-	if err := p.describe(root, path.Join(id, packFile)); err != nil {
+	if err := p.describe(files); err != nil {
 		p.refuse(err)
 		return p
 	}
-	entries, err := fs.ReadDir(root.FS(), id)
+	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
 		p.refuse(err)
 		return p
@@ -190,7 +240,7 @@ func readPack(root *os.Root, id string, s *Sentences) *Pack {
 		if e.Name() == packFile || e.Name() == ListFile || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		if err := p.take(root, id, e.Name(), s); err != nil {
+		if err := p.take(files, e.Name(), s); err != nil {
 			p.Problems = append(p.Problems, e.Name()+": "+err.Error())
 		}
 	}
@@ -214,8 +264,8 @@ func (p *Pack) refuse(err error) {
 	p.Problems = append(p.Problems, err.Error())
 }
 
-func (p *Pack) describe(root *os.Root, file string) error {
-	data, err := readFile(root, file, maxPackFile)
+func (p *Pack) describe(files fs.FS) error {
+	data, err := readFile(files, packFile, maxPackFile)
 	if err != nil {
 		return fmt.Errorf("%s: %w", packFile, err)
 	}
@@ -245,7 +295,7 @@ func (p *Pack) describe(root *os.Root, file string) error {
 var mediaTypes = map[string]string{".wav": "audio/wav", ".ogg": "audio/ogg", ".mp3": "audio/mpeg"}
 
 // take checks one recording and adds it.
-func (p *Pack) take(root *os.Root, id, name string, s *Sentences) error {
+func (p *Pack) take(files fs.FS, name string, s *Sentences) error {
 	ending := path.Ext(name)
 	key := strings.TrimSuffix(name, ending)
 	if mediaTypes[ending] == "" {
@@ -257,7 +307,7 @@ func (p *Pack) take(root *os.Root, id, name string, s *Sentences) error {
 	if p.files[key] != "" {
 		return errors.New("the sentence has another file already: " + p.files[key])
 	}
-	data, err := readFile(root, path.Join(id, name), maxClip)
+	data, err := readFile(files, name, maxClip)
 	if err != nil {
 		return err
 	}
@@ -279,16 +329,17 @@ func sounds(data []byte, ending string) bool {
 	return bytes.HasPrefix(data, []byte("ID3")) || len(data) > 2 && data[0] == 0xff && data[1]&0xe0 == 0xe0
 }
 
-// readFile reads a regular file below root; a link out of it is refused.
-func readFile(root *os.Root, name string, limit int64) ([]byte, error) {
-	info, err := root.Stat(name)
+// readFile reads a regular file; what lies in the folder of packs is opened by
+// os.Root, which refuses a link out of it.
+func readFile(files fs.FS, name string, limit int64) ([]byte, error) {
+	info, err := fs.Stat(files, name)
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("it is no file")
 	}
-	f, err := root.Open(name)
+	f, err := files.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -307,16 +358,33 @@ func (p *Packs) sound(id, key, language string) (Sound, bool) {
 	if !ok || pack.Language != language || pack.files[key] == "" {
 		return Sound{}, false
 	}
-	root, err := os.OpenRoot(p.dir)
-	if err != nil {
-		return Sound{}, false
-	}
-	defer root.Close()
 	ending := path.Ext(pack.files[key])
-	data, err := readFile(root, path.Join(id, pack.files[key]), maxClip)
+	data, err := p.fileOf(pack, pack.files[key])
 	if err != nil || !sounds(data, ending) {
 		p.log.Warn("a voice pack's file cannot be read", "pack", id, "file", pack.files[key], "error", err)
 		return Sound{}, false
 	}
 	return Sound{data, mediaTypes[ending]}, true
+}
+
+// ReadFile reads a file of a usable pack; fs.ErrNotExist where there is no such
+// pack.
+func (p *Packs) ReadFile(id, name string) ([]byte, error) {
+	pack, ok := p.Get(id)
+	if !ok {
+		return nil, fmt.Errorf("speech: pack %q: %w", id, fs.ErrNotExist)
+	}
+	return p.fileOf(pack, name)
+}
+
+func (p *Packs) fileOf(pack *Pack, name string) ([]byte, error) {
+	if pack.given != nil {
+		return readFile(pack.given, name, maxClip)
+	}
+	root, err := os.OpenRoot(p.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return readFile(root.FS(), path.Join(pack.ID, name), maxClip)
 }

@@ -26,22 +26,34 @@ type Sound struct {
 // Service says sentences. Its methods may be called from any goroutine; it has
 // none of its own.
 type Service struct {
-	Sentences *Sentences
-	Packs     *Packs
+	Packs *Packs
 
-	cache   cache
-	log     *slog.Logger
-	slots   chan struct{}
-	waiting atomic.Int64
+	sentences atomic.Pointer[Sentences] // in force
+	cache     cache
+	log       *slog.Logger
+	slots     chan struct{}
+	waiting   atomic.Int64
 }
 
 // New makes a service. cacheDir keeps rendered sentences, packDir has the voice
 // packs; neither has to be there.
 func New(s *Sentences, cacheDir, packDir string, log *slog.Logger) *Service {
-	return &Service{
-		Sentences: s, Packs: NewPacks(packDir, s, log), cache: cache{dir: cacheDir, limit: maxCache}, log: log, slots: make(chan struct{}, maxRendering),
+	out := &Service{
+		Packs: NewPacks(packDir, s, log), cache: cache{dir: cacheDir, limit: maxCache}, log: log, slots: make(chan struct{}, maxRendering),
 	}
+	out.sentences.Store(s)
+	return out
 }
+
+// Follow makes the service say other sentences from now on: those of the
+// taxonomy that came into force. What is being said is finished.
+func (s *Service) Follow(now *Sentences) {
+	s.Packs.follow(now)
+	s.sentences.Store(now)
+}
+
+// Keys are those of the sentences in force. They must not be changed.
+func (s *Service) Keys() []string { return s.sentences.Load().Keys }
 
 // Renders reports whether espeak-ng is there for what no pack has.
 func (*Service) Renders() bool {
@@ -52,17 +64,18 @@ func (*Service) Renders() bool {
 // Version changes with everything that a pack (none: "") and the renderer would
 // say.
 func (s *Service) Version(pack string) string {
+	version := s.sentences.Load().Version
 	if p, ok := s.Packs.Get(pack); ok {
-		return s.Sentences.Version + "-" + p.Version
+		return version + "-" + p.Version
 	}
-	return s.Sentences.Version
+	return version
 }
 
 // Say returns a sentence in a language, from the pack where that speaks the
 // language and has it. ErrUnknown: there is no such sentence. ErrUnavailable: no
 // pack has it and espeak-ng is not installed. ErrBusy: ask again.
 func (s *Service) Say(ctx context.Context, pack, key, language string) (Sound, error) {
-	text, ok := s.Sentences.Text(key, language)
+	text, ok := s.sentences.Load().Text(key, language)
 	if !ok {
 		return Sound{}, ErrUnknown
 	}

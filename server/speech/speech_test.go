@@ -63,7 +63,7 @@ func TestEverySentenceIsHeard(t *testing.T) {
 	lengths := map[float64]int{}
 	for _, key := range []string{"class-battery", "class-banana_peel", "category-hazardous", "removed-kitchen", "thanks", "corrected", "appealed"} {
 		for _, language := range station.Languages {
-			text, ok := s.Sentences.Text(key, language)
+			text, ok := sentences(t).Text(key, language)
 			require.True(t, ok, key)
 			require.NotContains(t, text, "{", key)
 			sound, err := s.Say(t.Context(), "", key, language)
@@ -96,7 +96,7 @@ func TestEverySentenceIsHeard(t *testing.T) {
 func TestCacheIsBounded(t *testing.T) {
 	s, cache, _ := service(t)
 	s.LimitCache(400_000)
-	for _, key := range s.Sentences.Keys[:8] {
+	for _, key := range s.Keys()[:8] {
 		_, err := s.Say(t.Context(), "", key, station.English)
 		require.NoError(t, err)
 	}
@@ -117,7 +117,7 @@ func TestManyAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for n := range 24 {
 		all.Go(func() {
-			_, err := s.Say(t.Context(), "", s.Sentences.Keys[n%3], station.Chinese)
+			_, err := s.Say(t.Context(), "", s.Keys()[n%3], station.Chinese)
 			if err != nil {
 				t.Error(err)
 			}
@@ -126,7 +126,7 @@ func TestManyAtOnce(t *testing.T) {
 	all.Wait()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Say(ctx, "", s.Sentences.Keys[5], station.Chinese)
+	_, err := s.Say(ctx, "", s.Keys()[5], station.Chinese)
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -186,6 +186,38 @@ func TestPackIsDroppedIn(t *testing.T) {
 	s.Packs.Forget()
 	require.Equal(t, "audio/wav RIFF", said("thanks", station.Chinese))
 	require.Equal(t, before, s.Version("hangzhou"))
+}
+
+// Other sentences are said from the moment that they are followed, by the
+// renderer and from a pack, whose recordings are checked again.
+func TestOtherSentencesAreFollowed(t *testing.T) {
+	s, _, packs := service(t)
+	other, err := taxonomy.Open("san-francisco-three", "")
+	require.NoError(t, err)
+	const gone = "category-recyclable"
+	write(t, packs, "hangzhou", map[string][]byte{
+		"pack.yaml": []byte(about), "category-compost.ogg": []byte("OggS compost"), gone + ".ogg": []byte("OggS of before"),
+	})
+	heard := func(key string) speech.Sound {
+		sound, err := s.Say(t.Context(), "hangzhou", key, station.English)
+		require.NoError(t, err)
+		return sound
+	}
+	before, version := heard("class-banana_peel"), s.Version("hangzhou")
+	pack, _ := s.Packs.Get("hangzhou")
+	require.Equal(t, []string{gone}, pack.Keys)
+
+	phrases, err := web.Phrases()
+	require.NoError(t, err)
+	s.Follow(speech.NewSentences(other, phrases))
+	require.NotEqual(t, before, heard("class-banana_peel"), "what was kept of the sentences before is not said")
+	require.NotEqual(t, version, s.Version("hangzhou"), "screens fetch it anew")
+	require.Contains(t, s.Keys(), "category-compost")
+	_, err = s.Say(t.Context(), "hangzhou", gone, station.Chinese)
+	require.ErrorIs(t, err, speech.ErrUnknown)
+	sound, err := s.Say(t.Context(), "hangzhou", "category-compost", station.Chinese)
+	require.NoError(t, err)
+	require.Equal(t, "OggS compost", string(sound.Data))
 }
 
 func TestUnsoundPacksSayWhy(t *testing.T) {

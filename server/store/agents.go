@@ -164,8 +164,7 @@ removed_at = excluded.removed_at, shown_at = excluded.shown_at`,
 }
 
 // PutPlaces makes an agent's records hold a station, its bins and its cameras
-// as they are given; other cameras go, other bins stay, for a deposit may
-// still be on its way to one.
+// as they are given, and no others. Inspections at places that go stay.
 func (s *Store) PutPlaces(ctx context.Context, st *station.Station, bins []station.Bin, cameras []station.Camera) error {
 	return s.write(ctx, "put places", func(ctx context.Context, tx *txn) error {
 		prompts, err := promptsJSON(st)
@@ -179,13 +178,18 @@ prompts = excluded.prompts, updated_at = excluded.updated_at`,
 		if err != nil {
 			return err
 		}
-		for n := range bins {
-			if err := putBin(ctx, tx, &bins[n]); err != nil {
+		for _, table := range []string{"cameras", "bins"} {
+			if err := tx.exec(ctx, `DELETE FROM `+table); err != nil {
 				return err
 			}
 		}
-		if err := tx.exec(ctx, `DELETE FROM cameras`); err != nil {
+		if err := tx.exec(ctx, `DELETE FROM stations WHERE id <> $1`, st.ID); err != nil {
 			return err
+		}
+		for n := range bins {
+			if err := insertBin(ctx, tx, &bins[n]); err != nil {
+				return err
+			}
 		}
 		for n := range cameras {
 			if err := insertCamera(ctx, tx, &cameras[n]); err != nil {
@@ -194,14 +198,4 @@ prompts = excluded.prompts, updated_at = excluded.updated_at`,
 		}
 		return nil
 	})
-}
-
-func putBin(ctx context.Context, tx *txn, b *station.Bin) error {
-	accepts, thresholds, err := binJSON(b)
-	if err != nil {
-		return err
-	}
-	return tx.exec(ctx, `INSERT INTO bins (id, station_id, name, accepts, thresholds, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (id) DO UPDATE SET name = excluded.name, accepts = excluded.accepts, thresholds = excluded.thresholds, updated_at = excluded.updated_at`,
-		b.ID, b.StationID, b.Name, accepts, thresholds, micros(b.CreatedAt), micros(b.UpdatedAt))
 }

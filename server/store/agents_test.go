@@ -222,13 +222,18 @@ func testPutPlaces(t *testing.T, st *store.Store) {
 	bins := []station.Bin{{ID: "a", StationID: "gate", Accepts: []string{"kitchen"}, CreatedAt: epoch, UpdatedAt: epoch}, {ID: "b", StationID: "gate", Accepts: []string{"other"}}}
 	cams := []station.Camera{{ID: "c", StationID: "gate", Kind: station.Push, Enabled: true, Regions: []station.Region{{BinID: "b"}}}, {ID: "d", StationID: "gate", Kind: station.Push}}
 	require.NoError(t, st.PutPlaces(ctx, &gate, bins, cams))
-	bins[0].Accepts = []string{"other"}
+	thrown := newInspection()
+	thrown.StationID, thrown.BinID, thrown.CameraID = "gate", "b", "d"
+	save(t, st, thrown)
+	bins[0].Accepts, cams[0].Regions = []string{"other"}, []station.Region{{BinID: "a"}}
 	require.NoError(t, st.PutPlaces(ctx, &gate, bins[:1], cams[:1]))
 	got, err := st.GetBin(ctx, "a")
 	require.NoError(t, err)
 	require.Equal(t, []string{"other"}, got.Accepts)
 	_, err = st.GetBin(ctx, "b")
-	require.NoError(t, err, "a deposit may still be on its way to it")
+	require.ErrorIs(t, err, store.ErrNotFound)
+	_, err = st.GetInspection(ctx, thrown.ID)
+	require.NoError(t, err, "what was thrown into it stays")
 	here, _, err := st.ListCameras(ctx, store.PlaceFilter{Here: true})
 	require.NoError(t, err)
 	require.Len(t, here, 1, "an agent's own records run them")

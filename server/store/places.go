@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -107,14 +108,16 @@ func (s *Store) ListStations(ctx context.Context, f PlaceFilter) (items []statio
 // station.
 func (s *Store) CreateBin(ctx context.Context, b *station.Bin) error {
 	s.fresh(&b.ID, &b.CreatedAt, &b.UpdatedAt)
-	return s.write(ctx, "create bin", func(ctx context.Context, tx *txn) error {
-		accepts, thresholds, err := binJSON(b)
-		if err != nil {
-			return err
-		}
-		return tx.exec(ctx, `INSERT INTO bins (id, station_id, name, accepts, thresholds, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			b.ID, b.StationID, b.Name, accepts, thresholds, micros(b.CreatedAt), micros(b.UpdatedAt))
-	})
+	return s.write(ctx, "create bin", func(ctx context.Context, tx *txn) error { return insertBin(ctx, tx, b) })
+}
+
+func insertBin(ctx context.Context, tx *txn, b *station.Bin) error {
+	accepts, thresholds, err := binJSON(b)
+	if err != nil {
+		return err
+	}
+	return tx.exec(ctx, `INSERT INTO bins (id, station_id, name, accepts, thresholds, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		b.ID, b.StationID, b.Name, accepts, thresholds, micros(b.CreatedAt), micros(b.UpdatedAt))
 }
 
 // UpdateBin replaces name, accepts and thresholds as UpdateStation does. The
@@ -134,6 +137,32 @@ func (s *Store) UpdateBin(ctx context.Context, b *station.Bin) error {
 		b.UpdatedAt = updated
 	}
 	return err
+}
+
+// DeleteBin removes the bin that has b's ID and whose UpdatedAt is still the one
+// in b, and its regions from the station's cameras. What was thrown into it
+// stays. ErrNotFound: no such bin. ErrConflict: it was changed since b was read.
+func (s *Store) DeleteBin(ctx context.Context, b station.Bin) error {
+	return s.write(ctx, "delete bin", func(ctx context.Context, tx *txn) error {
+		cameras, err := rowsOf(ctx, tx, scanCamera, selectCameras+` WHERE station_id = $1`+s.forUpdate(), b.StationID)
+		if err != nil {
+			return err
+		}
+		for _, c := range cameras {
+			kept := slices.DeleteFunc(slices.Clone(c.Regions), func(r station.Region) bool { return r.BinID == b.ID })
+			if len(kept) == len(c.Regions) {
+				continue
+			}
+			regions, err := toJSON(kept)
+			if err != nil {
+				return err
+			}
+			if err := tx.exec(ctx, `UPDATE cameras SET regions = $1, updated_at = $2 WHERE id = $3`, regions, micros(s.after(c.UpdatedAt)), c.ID); err != nil {
+				return err
+			}
+		}
+		return tx.change(ctx, "bins", b.ID, `DELETE FROM bins WHERE id = $1 AND updated_at = $2`, b.ID, micros(b.UpdatedAt))
+	})
 }
 
 func binJSON(b *station.Bin) (accepts string, thresholds sql.NullString, err error) {

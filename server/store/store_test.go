@@ -201,6 +201,36 @@ func testPlaces(t *testing.T, st *store.Store) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
+func TestDeleteBin(t *testing.T) { onBoth(t, testDeleteBin) }
+
+func testDeleteBin(t *testing.T, st *store.Store) {
+	ctx := ctxOf(t)
+	require.NoError(t, st.CreateStation(ctx, &station.Station{ID: "gate", TimeZone: "UTC"}))
+	blue, green := station.Bin{ID: "blue", StationID: "gate"}, station.Bin{ID: "green", StationID: "gate"}
+	require.NoError(t, st.CreateBin(ctx, &blue))
+	require.NoError(t, st.CreateBin(ctx, &green))
+	both := station.Camera{ID: "both", StationID: "gate", Kind: station.Push, Regions: []station.Region{{BinID: "blue", Polygon: vision.Full()}, {BinID: "green", Polygon: vision.Full()}}}
+	one := station.Camera{ID: "one", StationID: "gate", Kind: station.Push, Regions: both.Regions[1:]}
+	require.NoError(t, st.CreateCamera(ctx, &both))
+	require.NoError(t, st.CreateCamera(ctx, &one))
+
+	former := blue
+	former.UpdatedAt = former.UpdatedAt.Add(-time.Second)
+	require.ErrorIs(t, st.DeleteBin(ctx, former), store.ErrConflict)
+	same, err := st.GetCamera(ctx, "both")
+	require.NoError(t, err)
+	require.Equal(t, both, same, "all or nothing")
+	require.NoError(t, st.DeleteBin(ctx, blue))
+	require.ErrorIs(t, st.DeleteBin(ctx, blue), store.ErrNotFound)
+	left, err := st.GetCamera(ctx, "both")
+	require.NoError(t, err)
+	require.Equal(t, both.Regions[1:], left.Regions)
+	require.True(t, left.UpdatedAt.After(both.UpdatedAt), "who was changing its regions is told")
+	same, err = st.GetCamera(ctx, "one")
+	require.NoError(t, err)
+	require.Equal(t, one, same)
+}
+
 func TestPlacePages(t *testing.T) { onBoth(t, testPlacePages) }
 
 func testPlacePages(t *testing.T, st *store.Store) {

@@ -54,6 +54,7 @@ func newLiar(t *testing.T) *liar {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/stations/gate/agent/bundle", l.bundle)
 	mux.HandleFunc("GET /api/v1/stations/gate/agent/model/{sha}", l.model)
+	mux.HandleFunc("GET /api/v1/stations/gate/agent/voice/{sha}", l.model)
 	mux.HandleFunc("POST /api/v1/stations/gate/agent/report", func(w http.ResponseWriter, _ *http.Request) {
 		now := time.Now().UTC()
 		_ = json.NewEncoder(w).Encode(relay.Answer{ReceivedAt: now, SentAt: now})
@@ -174,7 +175,7 @@ func TestBadBundlesAreRefused(t *testing.T) {
 	st, objects := records(t, u.Mark)
 	applied := make(chan int64, 100)
 	fails := make(chan error, 1)
-	require.NoError(t, u.Start(t.Context(), Deps{Store: st, Objects: objects, Deletions: deletions(t, st), Describe: func(*relay.Report) {}, Apply: func(_ context.Context, b *relay.Bundle, _ fs.FS) error {
+	require.NoError(t, u.Start(t.Context(), Deps{Store: st, Objects: objects, Deletions: deletions(t, st), Describe: func(*relay.Report) {}, Speak: func(string, string, fs.FS) {}, Apply: func(_ context.Context, b *relay.Bundle, _ fs.FS) error {
 		select {
 		case err := <-fails:
 			return err

@@ -57,7 +57,7 @@ func newClient(c Config, note func(error)) (*client, error) {
 		return nil, errors.New("uplink: plain http:// carries the token and the cameras' passwords for all to read: use https://, or allow it (uplink.allow_http)")
 	}
 	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 4, IdleConnTimeout: time.Minute,
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 4, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute,
 		DialContext:         (&net.Dialer{Timeout: c.Timeout}).DialContext,
 		TLSHandshakeTimeout: c.Timeout, ResponseHeaderTimeout: c.Timeout,
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
@@ -169,9 +169,9 @@ func (c *client) bundle(ctx context.Context, have int64) (*relay.Signed, error) 
 	return s, nil
 }
 
-// modelFile copies a file of the model from an offset on to w. It has no time
-// limit as a whole, but none of its parts may take longer than the time-out.
-func (c *client) modelFile(ctx context.Context, sha256 string, from int64, w io.Writer) error {
+// file copies a file that lies at the server from an offset on to w. It has no
+// time limit as a whole, but none of its parts may take longer than the time-out.
+func (c *client) file(ctx context.Context, where string, from int64, w io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	h := http.Header{}
@@ -180,7 +180,7 @@ func (c *client) modelFile(ctx context.Context, sha256 string, from int64, w io.
 		h.Set("Range", "bytes="+strconv.FormatInt(from, 10)+"-")
 		want = http.StatusPartialContent
 	}
-	res, err := c.do(ctx, http.MethodGet, "/model/"+sha256, nil, h, want)
+	res, err := c.do(ctx, http.MethodGet, where, nil, h, want)
 	if err != nil {
 		return err
 	}
@@ -193,14 +193,14 @@ func (c *client) modelFile(ctx context.Context, sha256 string, from int64, w io.
 		if n > 0 {
 			stalled.Reset(c.timeout)
 			if _, err := w.Write(buf[:n]); err != nil {
-				return fmt.Errorf("uplink: model: %w", err)
+				return fmt.Errorf("uplink: file: %w", err)
 			}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("uplink: model: %w", err)
+			return fmt.Errorf("uplink: file: %w", err)
 		}
 	}
 }
@@ -267,4 +267,37 @@ func (c *client) report(ctx context.Context, r *relay.Report) (relay.Answer, err
 		return a, fmt.Errorf("uplink: report: %w", err)
 	}
 	return a, nil
+}
+
+// call waits for what the server has for the station, at most as long as it is
+// told to; there may be nothing.
+func (c *client) call(ctx context.Context, wait time.Duration) (relay.Call, error) {
+	var out relay.Call
+	ctx, cancel := context.WithTimeout(ctx, wait+c.timeout)
+	defer cancel()
+	res, err := c.do(ctx, http.MethodGet, "/call?wait="+wait.String(), nil, nil, http.StatusOK, http.StatusNoContent)
+	if err != nil {
+		return out, err
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	if err := errors.Join(err, res.Body.Close()); err != nil || res.StatusCode == http.StatusNoContent {
+		return out, err
+	}
+	if err := json.Unmarshal(data, &out); err != nil {
+		return out, fmt.Errorf("uplink: call: %w", err)
+	}
+	return out, nil
+}
+
+// reply answers a question.
+func (c *client) reply(ctx context.Context, r *relay.Reply) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("uplink: reply: %w", err)
+	}
+	res, err := c.do(ctx, http.MethodPost, "/replies", bytes.NewReader(body), http.Header{"Content-Type": {"application/json"}}, http.StatusNoContent)
+	if err != nil {
+		return err
+	}
+	return drain(res)
 }

@@ -18,7 +18,7 @@ func newMetrics(u *Uplink) *metrics {
 		rejected: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "binside_uplink_rejected_total", Help: "Times that the server would not take a record."}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "binside_uplink_failures_total", Help: "Failed rounds: pull, hand-in, report, tend."}, []string{"what"}),
+			Name: "binside_uplink_failures_total", Help: "Failed rounds: pull, voice, call, answer, hand-in, report, tend."}, []string{"what"}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "binside_uplink_dropped_total", Help: "What went for lack of room before the server had it: pictures, passes."}, []string{"what"}),
 	}

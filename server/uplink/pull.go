@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/binside/binside/server/relay"
 )
@@ -24,7 +25,7 @@ func (u *Uplink) First(ctx context.Context) (*relay.Bundle, fs.FS, error) {
 	switch {
 	case err == nil:
 		u.setCurrent(b)
-		return b, u.shelf.folder(&b.Model), nil
+		return b, u.shelf.models.folder(b.Model.Files), nil
 	case !errors.Is(err, fs.ErrNotExist):
 		u.cfg.Logger.Warn("the kept bundle cannot be used: the server is asked for another", "error", err)
 	}
@@ -36,7 +37,7 @@ func (u *Uplink) First(ctx context.Context) (*relay.Bundle, fs.FS, error) {
 	u.mu.Lock()
 	u.unkept = signed
 	u.mu.Unlock()
-	return b, u.shelf.folder(&b.Model), nil
+	return b, u.shelf.models.folder(b.Model.Files), nil
 }
 
 // kept is the bundle on the disk, checked again, with its model.
@@ -49,7 +50,7 @@ func (u *Uplink) kept(ctx context.Context) (*relay.Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b, u.shelf.fetch(ctx, u.client, &b.Model)
+	return b, u.shelf.models.fetch(ctx, u.client, b.Model.Files)
 }
 
 func (u *Uplink) open(signed *relay.Signed) (*relay.Bundle, error) {
@@ -78,7 +79,7 @@ func (u *Uplink) pull(ctx context.Context) (*relay.Bundle, *relay.Signed, error)
 	if b.Sequence <= have {
 		return nil, nil, fmt.Errorf("%w: %d, in force is %d", ErrOlder, b.Sequence, have)
 	}
-	if err := u.shelf.fetch(ctx, u.client, &b.Model); err != nil {
+	if err := u.shelf.models.fetch(ctx, u.client, b.Model.Files); err != nil {
 		return nil, nil, err
 	}
 	return b, signed, nil
@@ -95,8 +96,12 @@ func (u *Uplink) sequence() int64 {
 
 func (u *Uplink) setCurrent(b *relay.Bundle) {
 	u.mu.Lock()
-	defer u.mu.Unlock()
 	u.current, u.refused = b, ""
+	u.mu.Unlock()
+	select {
+	case u.renewed <- struct{}{}:
+	default: // somebody has yet to look at the one before
+	}
 }
 
 // pullOn looks for newer bundles until ctx ends.
@@ -115,7 +120,13 @@ func (u *Uplink) pullOn(ctx context.Context) {
 		} else {
 			failures = 0
 		}
-		if !pause(ctx, next) {
+		timer := time.NewTimer(next)
+		select {
+		case <-timer.C:
+		case <-u.hurry:
+			timer.Stop()
+		case <-ctx.Done():
+			timer.Stop()
 			return
 		}
 	}
@@ -140,7 +151,7 @@ func (u *Uplink) renew(ctx context.Context) error {
 		u.mu.Unlock()
 		return nil
 	}
-	if err := u.deps.Apply(ctx, b, u.shelf.folder(&b.Model)); err != nil {
+	if err := u.deps.Apply(ctx, b, u.shelf.models.folder(b.Model.Files)); err != nil {
 		return fmt.Errorf("uplink: bundle %d: %w", b.Sequence, err)
 	}
 	u.setCurrent(b)

@@ -51,7 +51,7 @@ func (u *Uplink) tell(ctx context.Context) error {
 	}
 	s := u.Status()
 	r := &relay.Report{
-		Version: u.cfg.Version, Bundle: s.Bundle, Refused: s.Refused, Backlog: s.Backlog, Disk: s.Disk,
+		Version: u.cfg.Version, Bundle: s.Bundle, Refused: s.Refused, Backlog: s.Backlog, Disk: s.Disk, Voice: s.Voice,
 		Cameras: map[string]relay.CameraReport{},
 	}
 	if s.SkewKnown {

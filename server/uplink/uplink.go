@@ -120,6 +120,11 @@ type Deps struct {
 	// Describe fills in the parts of a report that only the station knows:
 	// model, taxonomy, cameras.
 	Describe func(*relay.Report)
+	// Speak puts a voice pack in use: its id, a word for its content, and its
+	// files under their names. Without files there is none.
+	Speak func(id, version string, files fs.FS)
+	// Answer replies to a question about one of the station's cameras.
+	Answer func(ctx context.Context, q relay.Question) relay.Reply
 	// Registerer gets the uplink's metrics; nil: none.
 	Registerer prometheus.Registerer
 }
@@ -144,6 +149,11 @@ type Uplink struct {
 	disk    relay.Disk
 	backlog relay.Backlog
 	contact contact
+	voice   string // the pack in use
+	// renewed holds a word for whoever waits for another bundle to be in force.
+	renewed chan struct{}
+	// hurry holds a word for pullOn, that there may be another bundle.
+	hurry chan struct{}
 }
 
 // New wires an uplink that does nothing yet.
@@ -159,7 +169,7 @@ func New(cfg Config) (*Uplink, error) {
 		}
 		cfg.Clock = &c
 	}
-	u := &Uplink{cfg: cfg, clock: &skewClock{Clock: *cfg.Clock}, disk: relay.Disk{MaxBytes: cfg.MaxBytes}}
+	u := &Uplink{cfg: cfg, clock: &skewClock{Clock: *cfg.Clock}, renewed: make(chan struct{}, 1), hurry: make(chan struct{}, 1), disk: relay.Disk{MaxBytes: cfg.MaxBytes}}
 	var err error
 	if u.client, err = newClient(cfg, u.reached); err != nil {
 		return nil, err
@@ -191,7 +201,7 @@ func (u *Uplink) Start(ctx context.Context, deps Deps) error {
 	}
 	u.metrics.register(deps.Registerer)
 	ctx, u.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	for _, loop := range []func(context.Context){u.pullOn, u.handOn, u.reportOn, u.tendOn} {
+	for _, loop := range []func(context.Context){u.pullOn, u.voiceOn, u.answerOn, u.handOn, u.reportOn, u.tendOn} {
 		u.done.Go(func() { loop(ctx) })
 	}
 	return nil
@@ -259,6 +269,8 @@ type Status struct {
 	Skew    time.Duration
 	// SkewKnown is false before the first measurement.
 	SkewKnown bool
+	// Voice is the pack in use, empty for none.
+	Voice string
 }
 
 // Status returns it; backlog and disk are as of the last look.
@@ -268,7 +280,7 @@ func (u *Uplink) Status() Status {
 	defer u.mu.Unlock()
 	s := Status{
 		Online: u.contact.online, Since: u.contact.since, Error: u.contact.err, Refused: u.refused,
-		Backlog: u.backlog, Disk: u.disk, Skew: skew, SkewKnown: known,
+		Backlog: u.backlog, Disk: u.disk, Skew: skew, SkewKnown: known, Voice: u.voice,
 	}
 	if u.current != nil {
 		s.Bundle = u.current.Sequence

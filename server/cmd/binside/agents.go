@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,8 +12,6 @@ import (
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/config"
 	"github.com/binside/binside/server/inspection"
-	"github.com/binside/binside/server/pipeline"
-	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
 )
 
@@ -33,7 +29,7 @@ func (s *service) startAgents(ctx context.Context) error {
 	s.agents, err = agents.New(ctx, agents.Config{
 		Key: key, Taxonomy: s.taxonomy, Settings: s.settings(), Screen: s.cfg.Prompts.Station(s.cfg.Screen), Model: files, ModelVersion: s.pool.Card().Version, Limits: s.limits(),
 	}, agents.Deps{
-		Store: s.store, Objects: s.objects, Record: s.policy.Station, Registerer: s.registry, Logger: s.log,
+		Store: s.store, Objects: s.objects, Record: s.policy.Station, Voices: s.speaker.Packs, Registerer: s.registry, Logger: s.log,
 		Stored: func(i *inspection.Inspection) {
 			s.hub.Publish(i)
 			if err := s.queue.PublishStored(i); err != nil {
@@ -50,57 +46,7 @@ func (s *service) allCameras() api.Cameras {
 	if s.agents == nil {
 		return s.cameras
 	}
-	return camerasEverywhere{s.cameras, s.agents}
-}
-
-type camerasEverywhere struct {
-	*pipeline.Cameras
-	agents *agents.Service
-}
-
-// States implements api.Cameras.
-func (c camerasEverywhere) States() map[string]pipeline.CameraState {
-	states := c.agents.CameraStates()
-	maps.Copy(states, c.Cameras.States())
-	return states
-}
-
-// elsewhere says of a camera that does not run here whether an agent runs it.
-func (c camerasEverywhere) elsewhere(id string, err error) error {
-	if _, there := c.agents.CameraStates()[id]; there && errors.Is(err, pipeline.ErrUnknownCamera) {
-		return pipeline.ErrAtStation
-	}
-	return err
-}
-
-// Snapshot implements api.Cameras.
-func (c camerasEverywhere) Snapshot(ctx context.Context, id string) (*pipeline.Snapshot, error) {
-	out, err := c.Cameras.Snapshot(ctx, id)
-	return out, c.elsewhere(id, err)
-}
-
-// LookInto implements api.Cameras.
-func (c camerasEverywhere) LookInto(ctx context.Context, id string, after uint64) (pipeline.DetectorView, bool, error) {
-	v, began, err := c.Cameras.LookInto(ctx, id, after)
-	return v, began, c.elsewhere(id, err)
-}
-
-// TryDetector implements api.Cameras.
-func (c camerasEverywhere) TryDetector(ctx context.Context, id string, d station.Detector) (pipeline.Trial, error) {
-	trial, err := c.Cameras.TryDetector(ctx, id, d)
-	return trial, c.elsewhere(id, err)
-}
-
-// Recordings implements api.Cameras.
-func (c camerasEverywhere) Recordings(id string) ([]pipeline.Recorded, error) {
-	all, err := c.Cameras.Recordings(id)
-	return all, c.elsewhere(id, err)
-}
-
-// Recording implements api.Cameras.
-func (c camerasEverywhere) Recording(ctx context.Context, id string, event uint64) (pipeline.Recorded, error) {
-	one, err := c.Cameras.Recording(ctx, id, event)
-	return one, c.elsewhere(id, err)
+	return camerasEverywhere{s.cameras, s.agents, s.store}
 }
 
 func newAgent() *cobra.Command {

@@ -83,6 +83,7 @@ type service struct {
 	prepared *pipeline.Prepared
 	redactor *privacy.Redactor
 	overview *privacy.Redactor
+	speaker  *speech.Service
 	// deletions is the signed log of what is deleted.
 	deletions *deletion.Log
 	api       *api.Server
@@ -124,7 +125,7 @@ func startWith(ctx context.Context, cfg config.Config, log *slog.Logger, g *give
 	}
 	for _, step := range []func(context.Context) error{
 		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.openFaces, s.checkBins, s.openQueue, s.startWorker,
-		s.startPrompts, s.startDemonstration, s.startCameras, s.startAgents, s.startUplink, s.startAPI, s.startMQTT,
+		s.startPrompts, s.startDemonstration, s.startCameras, s.openSpeech, s.startAgents, s.startUplink, s.startAPI, s.startMQTT,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -327,6 +328,15 @@ func (s *service) startCameras(ctx context.Context) error {
 	return s.cameras.Start(ctx)
 }
 
+func (s *service) openSpeech(context.Context) error {
+	sentences, err := sentencesOf(s.taxonomy)
+	if err != nil {
+		return err
+	}
+	s.speaker = speech.New(sentences, filepath.Join(s.cfg.DataDir, "speech"), s.cfg.VoicesDir(), s.log)
+	return nil
+}
+
 func (s *service) startAPI(ctx context.Context) error {
 	key, err := keptKey(s.cfg.DataDir, signingKey)
 	if err != nil {
@@ -343,15 +353,10 @@ func (s *service) startAPI(ctx context.Context) error {
 		return err
 	}
 	s.onClose("explanations", func(context.Context) error { explainer.Close(); return nil })
-	sentences, err := sentencesOf(s.taxonomy)
-	if err != nil {
-		return err
-	}
-	speaker := speech.New(sentences, filepath.Join(s.cfg.DataDir, "speech"), s.cfg.VoicesDir(), s.log)
 	deps := api.Deps{
 		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.allCameras(), Hub: s.hub, Changes: s.changes, Prompts: s.prompts, Auth: s.auth,
 		Redactor: s.redactor, Rules: func() api.Rules { return *s.rules.Load() }, BinChanged: s.worker.InvalidateBin,
-		Explainer: explainer, Speaker: speaker, Voices: speaker.Packs, Sentences: sentences.Keys, Components: s.components, Page: pageFiles(), SigningKey: key,
+		Explainer: explainer, Speaker: s.speaker, Voices: s.speaker.Packs, Components: s.components, Page: pageFiles(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,
 	}
 	if s.agents != nil {

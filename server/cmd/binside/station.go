@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -144,7 +145,7 @@ func (s *service) startUplink(ctx context.Context) error {
 	s.uplink = s.given.uplink
 	s.onClose("uplink", func(context.Context) error { s.uplink.Close(); return nil })
 	return s.uplink.Start(ctx, uplink.Deps{
-		Store: s.store, Objects: s.objects, Deletions: s.deletions, Apply: s.apply, Release: s.release, Describe: s.describe, Registerer: s.registry,
+		Store: s.store, Objects: s.objects, Deletions: s.deletions, Apply: s.apply, Release: s.release, Describe: s.describe, Speak: s.speaker.Packs.Give, Answer: s.answer, Registerer: s.registry,
 	})
 }
 
@@ -152,6 +153,10 @@ func (s *service) startUplink(ctx context.Context) error {
 // comes first; a prediction is judged by the rules of the model that made it.
 func (s *service) apply(ctx context.Context, b *relay.Bundle, model fs.FS) error {
 	tax, err := b.Table()
+	if err != nil {
+		return err
+	}
+	sentences, err := sentencesOf(tax)
 	if err != nil {
 		return err
 	}
@@ -189,10 +194,12 @@ func (s *service) apply(ctx context.Context, b *relay.Bundle, model fs.FS) error
 			return err
 		}
 	}
+	before := s.given.bundle.Bins
 	s.given.bundle = b
 	s.rules.Store(rules)
+	s.speaker.Follow(sentences)
 	s.prompts.Configure(prompts)
-	for _, bin := range b.Bins {
+	for _, bin := range slices.Concat(before, b.Bins) {
 		s.worker.InvalidateBin(bin.ID)
 	}
 	s.log.Info("taxonomy in force", "taxonomy", tax.Ref(), "standard", tax.Standard)
@@ -205,7 +212,7 @@ func (s *service) release(ctx context.Context) error {
 		return nil
 	}
 	s.log.Warn("the server runs this station's cameras itself again: they are stopped here")
-	if err := s.store.PutPlaces(ctx, &s.given.bundle.Station, nil, nil); err != nil {
+	if err := s.store.PutPlaces(ctx, &s.given.bundle.Station, s.given.bundle.Bins, nil); err != nil {
 		return err
 	}
 	return s.cameras.Reload(ctx)

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
+	"errors"
 	"fmt"
 
 	"io/fs"
@@ -13,7 +13,6 @@ import (
 
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +23,6 @@ import (
 
 	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/datasets/taxonomy"
-	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/base"
 	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/api"
@@ -34,6 +32,7 @@ import (
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/relay"
 	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/server/uplink"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
@@ -308,6 +307,56 @@ func TestCamerasRunAtOnePlace(t *testing.T) {
 	require.Eventually(t, func() bool { return len(agent.cameras.States()) == 1 }, 10*time.Second, 20*time.Millisecond)
 }
 
+// A bin that is removed at the server goes from the station's screen, and a
+// camera from its list; what was thrown into the bin, on whichever side of the
+// wire it is at the moment, is not lost.
+func TestRemovedPlacesGoFromTheStation(t *testing.T) {
+	server := startService(t, testConfig(t))
+	admin := server.client(t, auth.Admin)
+	admin.makeStation("gate")
+	require.Equal(t, 201, admin.json("POST", "/api/v1/stations/gate/cameras", map[string]any{
+		"id": "gate-cam", "name": "cam", "kind": "push", "regions": []station.Region{{BinID: "gate-kitchen", Polygon: vision.Full()}, {BinID: "gate-other", Polygon: vision.Full()}},
+	}, nil))
+	w := newWire(t, server.listener.Addr().String())
+	agent := startAgent(t, server.enrolled(t, "gate", w.url()))
+	c, screen := agent.client(t, auth.ForStation("gate")), agent.client(t, auth.ForScreen("gate"))
+	bins := func() []string {
+		var shown api.Screen
+		require.Equal(t, 200, screen.json("GET", "/api/v1/stations/gate/screen", nil, &shown))
+		ids := []string{}
+		for _, b := range shown.Bins {
+			ids = append(ids, b.ID)
+		}
+		return ids
+	}
+	require.Len(t, bins(), 4)
+	file := pictures(t, 1)[0]
+	first := c.pushed("gate-kitchen", "first", file)
+	require.Eventually(t, func() bool { return server.all(t, "gate")[first] != nil }, time.Minute, 20*time.Millisecond)
+	w.set(cut)
+	second := c.pushed("gate-kitchen", "second", file)
+	require.Eventually(t, func() bool { return agent.all(t, "gate")[second] != nil }, time.Minute, 20*time.Millisecond)
+	require.Equal(t, 204, admin.json("DELETE", "/api/v1/bins/gate-kitchen", nil, nil))
+	require.Equal(t, 404, admin.json("GET", "/api/v1/bins/gate-kitchen", nil, nil))
+	w.set(whole)
+	require.Eventually(t, func() bool { return len(bins()) == 3 }, 10*time.Second, 20*time.Millisecond)
+	require.NotContains(t, bins(), "gate-kitchen")
+	cam, err := agent.store.GetCamera(t.Context(), "gate-cam")
+	require.NoError(t, err)
+	require.Len(t, cam.Regions, 1)
+	require.Equal(t, 404, c.do("POST", "/api/v1/bins/gate-kitchen/deposits", bytes.NewReader(file), "image/jpeg", nil))
+	require.Eventually(t, func() bool { return server.all(t, "gate")[second] != nil }, time.Minute, 20*time.Millisecond, "the record outlives its bin")
+	here := agent.all(t, "gate")
+	require.Len(t, here, 2)
+	sameAtServer(t, server, "gate", here)
+
+	require.Equal(t, 204, admin.json("DELETE", "/api/v1/cameras/gate-cam", nil, nil))
+	require.Eventually(t, func() bool {
+		_, err := agent.store.GetCamera(t.Context(), "gate-cam")
+		return errors.Is(err, store.ErrNotFound) && len(agent.cameras.States()) == 0
+	}, 10*time.Second, 20*time.Millisecond)
+}
+
 // The demonstration's camera runs at an agent: the detector, the models and the
 // verdicts are the station's, and what it decides comes to the server's wall.
 func TestDemonstrationAtAnAgent(t *testing.T) {
@@ -352,102 +401,6 @@ func TestAgentTokenOpensNothingElse(t *testing.T) {
 	id := strings.Split(c.token, "_")[1]
 	require.Equal(t, 204, admin.json("DELETE", "/api/v1/tokens/"+id, nil, nil))
 	require.Equal(t, 401, c.json("GET", "/api/v1/stations/gate/agent/bundle", nil, nil), "a revoked one is cut off at once")
-}
-
-// otherModel is the built-in model under another name: its files lie in a
-// folder, and its network has other bytes.
-func otherModel(t *testing.T, version string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, name := range relay.ModelFiles {
-		data, err := fs.ReadFile(base.Files(), name)
-		require.NoError(t, err)
-		if name == models.CardFile {
-			var card map[string]any
-			require.NoError(t, json.Unmarshal(data, &card))
-			card["version"] = version
-			data, err = json.Marshal(card)
-			require.NoError(t, err)
-		}
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
-	}
-	return dir
-}
-
-// A server that comes back with another model and another taxonomy changes
-// both at the station under load: each inspection is judged by one of the two
-// pairs, and none is lost.
-func TestModelAndTaxonomyAreSwappedUnderLoad(t *testing.T) {
-	cfg := testConfig(t)
-	server, err := start(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	server.client(t, auth.Admin).makeStation("gate")
-	w := newWire(t, server.listener.Addr().String())
-	uc := server.enrolled(t, "gate", w.url())
-	uc.Builtin = nil // every file goes over the wire
-	agent := startAgent(t, uc)
-	before := agent.pool.Card().Version
-	c := agent.client(t, auth.ForStation("gate"))
-	file := pictures(t, 1)[0]
-	var n atomic.Int64
-	stop := make(chan struct{})
-	var pushed sync.WaitGroup
-	pushed.Go(func() {
-		for k := 0; ; k++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			c.pushed("gate-kitchen", strconv.Itoa(k), file)
-			n.Add(1)
-		}
-	})
-	decidedIn := func(more int64) {
-		from := n.Load()
-		require.Eventually(t, func() bool { return n.Load() >= from+more }, time.Minute, 10*time.Millisecond)
-	}
-	decidedIn(20)
-	require.NoError(t, server.stop(t.Context()))
-	cfg.Model.Dir, cfg.TaxonomyColours = otherModel(t, "other-1"), "other=black"
-	cfg.Taxonomy = changedTaxonomy(t)
-	server = startService(t, cfg)
-	w.leadTo(server.listener.Addr().String())
-	require.Eventually(t, func() bool {
-		return agent.pool.Card().Version == "other-1" && agent.rules.Load().Taxonomy.Version == "changed"
-	}, time.Minute, 10*time.Millisecond)
-	decidedIn(20)
-	close(stop)
-	pushed.Wait()
-	require.Eventually(t, func() bool { return int64(len(agent.all(t, "gate"))) == n.Load() && agent.backlog(t) == 0 }, time.Minute, 20*time.Millisecond)
-	here := agent.all(t, "gate")
-	pairs := map[string]int{}
-	for _, i := range here {
-		pairs[i.ModelVersion+" "+i.TaxonomyVersion]++
-	}
-	old, changed := before+" "+taxonomy.Default().Ref(), "other-1 urban-four@changed"
-	require.Positive(t, pairs[old])
-	require.Positive(t, pairs[changed])
-	require.Len(t, pairs, 2, "%v: a prediction was judged by another model's rules", pairs)
-	sameAtServer(t, server, "gate", here)
-	var screen api.Screen
-	require.Equal(t, 200, agent.client(t, auth.ForScreen("gate")).json("GET", "/api/v1/stations/gate/screen", nil, &screen))
-	require.Equal(t, "urban-four@changed", screen.Taxonomy, "the screen learns that names have changed")
-	entries, err := os.ReadDir(filepath.Join(agent.cfg.DataDir, "uplink", "models"))
-	require.NoError(t, err)
-	require.Len(t, entries, 3, "the old model's files have gone")
-}
-
-// changedTaxonomy is the default table under another version.
-func changedTaxonomy(t *testing.T) string {
-	t.Helper()
-	text, err := taxonomy.Default().Document()
-	require.NoError(t, err)
-	changed := strings.Replace(text, "version: "+taxonomy.Default().Version, "version: changed", 1)
-	require.NotEqual(t, text, changed)
-	path := filepath.Join(t.TempDir(), "changed.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(changed), 0o600))
-	return path
 }
 
 // Without a network a station starts by the bundle that it has; without one it

@@ -113,6 +113,7 @@ const words = {
   "reason_no-bound": { zh: "很可能投错,但样本不足,无法保证误提示率,请人查看", en: "probably wrong, but too few examples to bound false accusations; a person should look" },
   "reason_unlike-anything-known": { zh: "画面与已知的一切都不像,请人查看", en: "unlike anything known, a person should look" },
   "reason_bin-outside-taxonomy": { zh: "桶的类别不在现行分类标准中,请人查看", en: "the bin was set up for another taxonomy, a person should look" },
+  "reason_bin-removed": { zh: "判断之前桶已被删除,请人查看", en: "the bin was removed before the deposit was judged, a person should look" },
   reason_unsure: { zh: "不够确信,请人查看", en: "not sure enough, a person should look" },
   "reason_too-dark": { zh: "太暗", en: "too dark" },
   "reason_too-bright": { zh: "过曝", en: "too bright" },
