@@ -144,8 +144,8 @@ type Readiness struct {
 // Status is the service's or one part's readiness.
 type Status string
 
-// The states of readiness. What is degraded works, and catches something up
-// later.
+// The states of readiness. What is degraded works but for one part, or catches
+// something up later.
 const (
 	Ready    Status = "ready"
 	Degraded Status = "degraded"
@@ -183,8 +183,8 @@ type Deps struct {
 	Sentences []string
 	// Demonstration is nil where there is none.
 	Demonstration Demonstration
-	// Components says how the parts do, by the names model, queue, store and
-	// objects. The service is ready when none is NotReady.
+	// Components says how the parts do, by the names model, queue, store, objects,
+	// mqtt and uplink. The service is ready when none is NotReady.
 	Components func(ctx context.Context) map[string]Readiness
 	// Page holds the browser app's files (index.html, assets/…, and
 	// swagger/… for /docs); nil or empty: a plain message instead.

@@ -88,6 +88,7 @@ type service struct {
 	api       *api.Server
 	listener  net.Listener
 	mqtt      *mqtt.Service // nil where it does not listen
+	mqttUp    atomic.Bool   // whether mqtt is set and has started
 	agents    *agents.Service
 	uplink    *uplink.Uplink
 
@@ -378,12 +379,18 @@ func (s *service) startAPI(ctx context.Context) error {
 	return nil
 }
 
+// mqttListen is where MQTT devices connect, empty where none may.
+func (s *service) mqttListen() string {
+	if s.cfg.MQTT.Listen == "" && s.cfg.Demo.Enabled {
+		return "127.0.0.1:0"
+	}
+	return s.cfg.MQTT.Listen
+}
+
 // startMQTT comes after the API, whose answers it carries.
 func (s *service) startMQTT(ctx context.Context) error {
 	c := s.cfg.MQTT
-	if c.Listen == "" && s.cfg.Demo.Enabled {
-		c.Listen = "127.0.0.1:0"
-	}
+	c.Listen = s.mqttListen()
 	if c.Listen == "" {
 		return nil
 	}
@@ -401,6 +408,7 @@ func (s *service) startMQTT(ctx context.Context) error {
 		return err
 	}
 	s.mqtt = devices
+	s.mqttUp.Store(true)
 	s.onClose("MQTT", func(ctx context.Context) error { devices.Close(ctx); return nil })
 	s.log.Info("listening for MQTT devices", "address", devices.Addr())
 	if host, _, err := net.SplitHostPort(devices.Addr()); err == nil && c.TLSCert == "" && !net.ParseIP(host).IsLoopback() {
@@ -436,7 +444,8 @@ func (s *service) receiptAt() string {
 }
 
 // components says how the parts do, for /readyz. Model, queue and records are
-// needed; without the object store evidence waits on disk.
+// needed; without the object store evidence waits on disk, and without MQTT the
+// screens go on.
 func (s *service) components(ctx context.Context) map[string]api.Readiness {
 	needed := func(err error) api.Readiness {
 		if err != nil {
@@ -453,8 +462,22 @@ func (s *service) components(ctx context.Context) map[string]api.Readiness {
 	if s.uplink != nil {
 		out["uplink"] = uplinkReadiness(s.uplink.Status())
 	}
+	if s.mqttListen() != "" {
+		out["mqtt"] = s.mqttReadiness(ctx)
+	}
 	if spool, ok := s.objects.(*object.Spool); ok && spool.Degraded() {
 		out["objects"] = api.Readiness{Status: api.Degraded, Detail: fmt.Sprintf("%d objects wait on disk", spool.Pending().Objects)}
 	}
 	return out
+}
+
+// mqttReadiness says whether MQTT devices can connect and are told.
+func (s *service) mqttReadiness(ctx context.Context) api.Readiness {
+	if !s.mqttUp.Load() {
+		return api.Readiness{Status: api.Degraded, Detail: "the MQTT listener has not started"}
+	}
+	if err := s.mqtt.Check(ctx); err != nil {
+		return api.Readiness{Status: api.Degraded, Detail: err.Error()}
+	}
+	return api.Readiness{Status: api.Ready}
 }
