@@ -61,6 +61,9 @@ type Store interface {
 	AppealByReceipt(ctx context.Context, receipt string) (*inspection.Inspection, error)
 	TimeLines(ctx context.Context, stationID string, since time.Time) ([]inspection.TimeLine, error)
 
+	TokensNaming(ctx context.Context, ids []string, endedSince time.Time) ([]store.Token, error)
+	MQTTDevices(ctx context.Context) ([]store.MQTTDevice, error)
+
 	SaveSample(ctx context.Context, s *datasets.Sample) (created bool, err error)
 	GetSample(ctx context.Context, id string) (datasets.Sample, error)
 	ListSamples(ctx context.Context, f store.SampleFilter) ([]datasets.Sample, string, error)
@@ -129,6 +132,14 @@ type Agents interface {
 	Status(ctx context.Context, stationID string) (agents.AgentStatus, error)
 }
 
+// MQTT is the listener for MQTT devices; see server/mqtt.
+type MQTT struct {
+	Port int
+	TLS  bool
+	// Devices are those that have connected to it since it started.
+	Devices []store.MQTTDevice
+}
+
 // Demonstration reports on the demonstration station.
 type Demonstration interface {
 	Report(ctx context.Context) (DemonstrationReport, error)
@@ -171,6 +182,9 @@ type Deps struct {
 	Rules func() Rules
 	// Agents serves the stations' agents; nil where there are none.
 	Agents Agents
+	// MQTT says how the MQTT listener stands, nil while there is none; itself nil
+	// where there never is.
+	MQTT func() *MQTT
 	// BinChanged is called after a bin was changed, so that the worker asks
 	// for it anew; may be nil.
 	BinChanged func(id string)

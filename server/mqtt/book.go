@@ -91,6 +91,12 @@ func (g *gate) standing(now time.Time) (devices []store.MQTTDevice, away map[str
 	return devices, away
 }
 
+// Devices are those that have connected since the start, as they stand.
+func (s *Service) Devices() []store.MQTTDevice {
+	devices, _ := s.gate.standing(time.Now())
+	return devices
+}
+
 // micro is a time as the records keep it.
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 

@@ -29,7 +29,7 @@ func TestMosquittoOfOneTokenIsBounded(t *testing.T) {
 		}
 	}
 	require.Contains(t, refused, "identifier rejected")
-	for n := 0; n < 100; n++ {
+	for n := range 100 {
 		l, granted := greedy.listen([]string{topic})
 		if granted == "" {
 			require.Equal(t, 16, n)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -358,6 +359,9 @@ func (s *service) startAPI(ctx context.Context) error {
 	if s.agents != nil {
 		deps.Agents = s.agents
 	}
+	if s.mqttListen() != "" {
+		deps.MQTT = s.mqttStanding
+	}
 	if s.demo != nil {
 		deps.Demonstration = s.demo
 	}
@@ -480,4 +484,21 @@ func (s *service) mqttReadiness(ctx context.Context) api.Readiness {
 		return api.Readiness{Status: api.Degraded, Detail: err.Error()}
 	}
 	return api.Readiness{Status: api.Ready}
+}
+
+// mqttStanding says how the listener for MQTT devices stands; nil until it has
+// started.
+func (s *service) mqttStanding() *api.MQTT {
+	if !s.mqttUp.Load() {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(s.mqtt.Addr())
+	if err != nil {
+		return nil
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return nil
+	}
+	return &api.MQTT{Port: n, TLS: s.cfg.MQTT.TLSCert != "", Devices: s.mqtt.Devices()}
 }
