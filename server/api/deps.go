@@ -136,6 +136,8 @@ type Agents interface {
 type MQTT struct {
 	Port int
 	TLS  bool
+	// Loopback is set where only this machine reaches it.
+	Loopback bool
 	// Devices are those that have connected to it since it started.
 	Devices []store.MQTTDevice
 }

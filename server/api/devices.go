@@ -52,8 +52,9 @@ type DeviceList struct {
 
 // MQTTAddress is where MQTT devices connect.
 type MQTTAddress struct {
-	Port int  `json:"port"`
-	TLS  bool `json:"tls"`
+	Port     int  `json:"port"`
+	TLS      bool `json:"tls"`
+	Loopback bool `json:"loopback" doc:"Only programs on the service's own machine reach it"`
 }
 
 // endedFor is for how long devices whose token has ended are still listed.
@@ -101,6 +102,7 @@ func (s *Server) devices(ctx context.Context, st station.Station) (list DeviceLi
 			if m, ok := mqtt[t.ID]; ok {
 				s.overMQTT(&d, m, now)
 			}
+			s.overCamera(&d, cameras, now)
 			list.Items = append(list.Items, d)
 		}
 	}
@@ -134,7 +136,7 @@ func (s *Server) mqttDevices(ctx context.Context) (map[string]store.MQTTDevice, 
 	var address *MQTTAddress
 	if s.MQTT != nil {
 		if m := s.MQTT(); m != nil {
-			address = &MQTTAddress{Port: m.Port, TLS: m.TLS}
+			address = &MQTTAddress{Port: m.Port, TLS: m.TLS, Loopback: m.Loopback}
 			known = append(known, m.Devices...)
 		}
 	}
@@ -174,7 +176,6 @@ func (s *Server) tokenDevice(ctx context.Context, t store.Token, stationID strin
 		own := sc.Own()
 		if n := slices.IndexFunc(cameras, func(c Camera) bool { return c.ID == own.CameraID }); n >= 0 && own.CameraID != "" {
 			d.Kind, d.CameraID, d.Name = "camera", own.CameraID, cameras[n].Name
-			d.Trouble = s.cameraDevice(cameras[n]).Trouble
 		} else if own.StationID == stationID {
 			d.Kind = kindOfScope(sc)
 		}
@@ -184,7 +185,7 @@ func (s *Server) tokenDevice(ctx context.Context, t store.Token, stationID strin
 	}
 	s.overHTTP(&d, now)
 	if d.Kind == "agent" && s.Agents != nil {
-		if status, err := s.Agents.Status(ctx, stationID); err == nil && status.Online && !ended(t, now) {
+		if status, err := s.Agents.Status(ctx, stationID); err == nil && status.Online && !d.Token.ended(now) {
 			d.Connected = true
 		}
 	}
@@ -201,11 +202,25 @@ func (s *Server) overHTTP(d *Device, now time.Time) {
 	}
 	if d.SeenAt != nil {
 		d.Way = "http"
-		d.Connected = now.Sub(*d.SeenAt) < hereFor && d.Token.RevokedAt == nil && (d.Token.ExpiresAt == nil || d.Token.ExpiresAt.After(now))
+		d.Connected = now.Sub(*d.SeenAt) < hereFor && !d.Token.ended(now)
 	}
 }
 
-func ended(t store.Token, now time.Time) bool {
+// overCamera takes in what is known of a camera that pushes: one that connects
+// anew for every frame is there while its frames come.
+func (s *Server) overCamera(d *Device, cameras []Camera, now time.Time) {
+	n := slices.IndexFunc(cameras, func(c Camera) bool { return c.ID == d.CameraID })
+	if n < 0 {
+		return
+	}
+	c := s.cameraDevice(cameras[n])
+	d.Trouble = c.Trouble
+	if c.Connected && !d.Connected && !d.Token.ended(now) && d.SeenAt != nil && now.Sub(*d.SeenAt) < hereFor {
+		d.Connected, d.Since, d.SeenAt = true, c.Since, c.SeenAt
+	}
+}
+
+func (t *DeviceToken) ended(now time.Time) bool {
 	return t.RevokedAt != nil || t.ExpiresAt != nil && !t.ExpiresAt.After(now)
 }
 

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -196,11 +197,8 @@ func (d *door) receive(raw net.Conn) {
 	}
 	in := bufio.NewReaderSize(conn, readSize)
 	connect, err := readConnect(in)
-	if errors.Is(err, io.EOF) {
-		return // somebody only looked whether anybody is here
-	}
 	if err != nil {
-		d.refuse(conn, raw, &refusal{reason: "protocol"})
+		d.unheard(conn, raw, err)
 		return
 	}
 	l := &link{door: d, raw: raw, outer: conn, remote: remote(raw), since: time.Now(), in: in, will: connect.WillFlag}
@@ -211,6 +209,18 @@ func (d *door) receive(raw net.Conn) {
 	defer d.gate.parted(l)
 	d.log.Debug("MQTT device connected", "token", l.principal.ID, "name", l.principal.Name, "client", l.clientID, "remote", l.remote)
 	l.serve(connect)
+}
+
+// unheard counts a connection that did not say whose it is.
+func (d *door) unheard(conn, raw net.Conn, err error) {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+		// Somebody only looked whether anybody is here, or was pushed out.
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		d.metrics.refused.WithLabelValues("silent").Inc()
+	default:
+		d.refuse(conn, raw, &refusal{reason: "protocol"})
+	}
 }
 
 // admit lets a connection in, or says why not.

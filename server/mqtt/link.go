@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -93,6 +94,7 @@ func (l *link) ended() Parting {
 func (l *link) serve(connect *packets.ConnectPacket) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	defer l.because(Lost)
 	var err error
 	if l.inner, err = l.door.inner(ctx); err != nil {
 		l.door.refuse(l.outer, l.raw, &refusal{packets.ErrRefusedServerUnavailable, "unavailable"})
@@ -132,8 +134,7 @@ func (t timed) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := t.Conn.Write(p)
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errSlow
 	}
 	return n, err

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -492,13 +492,9 @@ func (s *service) mqttStanding() *api.MQTT {
 	if !s.mqttUp.Load() {
 		return nil
 	}
-	_, port, err := net.SplitHostPort(s.mqtt.Addr())
+	at, err := netip.ParseAddrPort(s.mqtt.Addr())
 	if err != nil {
 		return nil
 	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		return nil
-	}
-	return &api.MQTT{Port: n, TLS: s.cfg.MQTT.TLSCert != "", Devices: s.mqtt.Devices()}
+	return &api.MQTT{Port: int(at.Port()), TLS: s.cfg.MQTT.TLSCert != "", Loopback: at.Addr().IsLoopback(), Devices: s.mqtt.Devices()}
 }
