@@ -212,13 +212,15 @@ func length(n int) string {
 // A token that begins many messages of quality 2 and finishes none is cut off
 // before it has filled what all have for that.
 func TestHeldMessagesOfOneTokenAreBounded(t *testing.T) {
-	f := start(t)
+	f := newFixture(t)
+	f.cfg.MaxPicture = 100_000
+	f.run()
 	token := f.token(auth.ForStation("gate"))
 	r := f.rude()
 	r.mustConnect(connectPacket(token, idOf(token), false))
 	require.NoError(t, r.SetDeadline(time.Now().Add(patience)))
 	go func() { _, _ = io.Copy(io.Discard, r) }()
-	picture := bytes.Repeat([]byte("x"), maxPicture-maxTopic)
+	picture := bytes.Repeat([]byte("x"), 100_000)
 	for n := range uint16(8) {
 		p := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
 		p.Qos, p.MessageID, p.TopicName, p.Payload = 2, n+1, "binside/v1/push/gate/bins/kitchen/deposits", picture
@@ -398,4 +400,30 @@ func TestCheck(t *testing.T) {
 	require.NoError(t, f.door.listener.Close())
 	<-f.door.broken
 	require.ErrorContains(t, f.Check(t.Context()), "nobody listens")
+}
+
+// A token that says much at once is read at its pace, all its connections
+// together; and of what it says of itself the newest waits for those that are away.
+func TestWordsOfOneTokenArePaced(t *testing.T) {
+	f := start(t)
+	token := f.token(auth.ForListener("gate"))
+	status := "binside/v1/stations/gate/devices/" + idOf(token) + "/status"
+	away := f.connect(token, durable(token, "-away"))
+	f.subscribe(away, status)
+	away.Disconnect(100)
+	first, second := f.connect(token), f.connect(token)
+	for n := range maxWaitingStatus + 5 {
+		f.publish(first, status, 1, false, fmt.Sprint(n))
+	}
+	require.Eventually(t, func() bool { return testutil.ToFloat64(f.metrics.droppedMessages) == 5 }, patience, 5*time.Millisecond)
+	large := strings.Repeat("x", maxWord-1)
+	began := time.Now()
+	for range 3 {
+		f.publish(first, status, 1, false, large)
+		f.publish(second, status, 1, false, large)
+	}
+	const least = (6*(maxWord-1) - wordBurst) * time.Second / wordRate
+	require.Greater(t, time.Since(began), least*9/10, "the bucket had not been full")
+	require.True(t, first.IsConnected())
+	require.True(t, second.IsConnected())
 }

@@ -124,13 +124,38 @@ func (b *broker) trim(ctx context.Context) (dropped uint64, err error) {
 			if count <= kind.keep {
 				continue
 			}
-			if err := b.messages.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeKeep(kind.keep)); err != nil {
+			n, err := b.purge(ctx, subject, kind.keep)
+			if err != nil {
 				return dropped, err
 			}
-			dropped += count - kind.keep
+			dropped += n
 		}
 	}
 	return dropped, nil
+}
+
+// purge drops all but the newest messages of a subject and returns how many those
+// were, which the client's own call does not tell.
+func (b *broker) purge(ctx context.Context, subject string, keep uint64) (purged uint64, err error) {
+	ask, err := json.Marshal(map[string]any{"filter": subject, "keep": keep})
+	if err != nil {
+		return 0, err
+	}
+	m, err := b.inside.RequestWithContext(ctx, "$JS.API.STREAM.PURGE."+messagesStream, ask)
+	if err != nil {
+		return 0, err
+	}
+	var answer struct {
+		Purged uint64              `json:"purged"`
+		Error  *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return 0, err
+	}
+	if answer.Error != nil {
+		return 0, answer.Error
+	}
+	return answer.Purged, nil
 }
 
 // holdings are the messages of quality of service 2 that a token has sent and not
@@ -149,11 +174,11 @@ type holding struct {
 	since  time.Time
 }
 
-// heldLife is how long the server keeps a message that is not released, maxHeld
-// how much of such one token may have, in bytes.
+// heldLife is how long the server keeps a message that is not released, heldPictures
+// how many pictures of the largest size one token may have so.
 const (
-	heldLife = 10 * time.Minute
-	maxHeld  = 3 * maxPicture
+	heldLife     = 10 * time.Minute
+	heldPictures = 3
 )
 
 // bytes is how much is held now.
@@ -177,7 +202,7 @@ func (g *gate) hold(l *link, id uint16, length int) bool {
 		h.by = make(map[heldMessage]holding)
 	}
 	delete(h.by, m)
-	if h.bytes(now)+length > maxHeld || len(h.by) >= maxConnections*maxUnanswered {
+	if h.bytes(now)+length > heldPictures*(l.door.maxPicture+maxTopic) || len(h.by) >= maxConnections*maxUnanswered {
 		return false
 	}
 	h.by[m] = holding{length, now}
