@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -413,7 +414,7 @@ func TestWordsOfOneTokenArePaced(t *testing.T) {
 	away.Disconnect(100)
 	first, second := f.connect(token), f.connect(token)
 	for n := range maxWaitingStatus + 5 {
-		f.publish(first, status, 1, false, fmt.Sprint(n))
+		f.publish(first, status, 1, false, strconv.Itoa(n))
 	}
 	require.Eventually(t, func() bool { return testutil.ToFloat64(f.metrics.droppedMessages) == 5 }, patience, 5*time.Millisecond)
 	large := strings.Repeat("x", maxWord-1)
