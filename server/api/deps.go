@@ -63,6 +63,9 @@ type Store interface {
 	AppealByReceipt(ctx context.Context, receipt string) (*inspection.Inspection, error)
 	TimeLines(ctx context.Context, stationID string, since time.Time) ([]inspection.TimeLine, error)
 
+	TokensNaming(ctx context.Context, ids []string, endedSince time.Time) ([]store.Token, error)
+	MQTTDevices(ctx context.Context) ([]store.MQTTDevice, error)
+
 	SaveSample(ctx context.Context, s *datasets.Sample) (created bool, err error)
 	GetSample(ctx context.Context, id string) (datasets.Sample, error)
 	ListSamples(ctx context.Context, f store.SampleFilter) ([]datasets.Sample, string, error)
@@ -135,6 +138,16 @@ type Agents interface {
 	Reply(stationID string, r relay.Reply) error
 }
 
+// MQTT is the listener for MQTT devices; see server/mqtt.
+type MQTT struct {
+	Port int
+	TLS  bool
+	// Loopback is set where only this machine reaches it.
+	Loopback bool
+	// Devices are those that have connected to it since it started.
+	Devices []store.MQTTDevice
+}
+
 // Demonstration reports on the demonstration station.
 type Demonstration interface {
 	Report(ctx context.Context) (DemonstrationReport, error)
@@ -150,8 +163,8 @@ type Readiness struct {
 // Status is the service's or one part's readiness.
 type Status string
 
-// The states of readiness. What is degraded works, and catches something up
-// later.
+// The states of readiness. What is degraded works but for one part, or catches
+// something up later.
 const (
 	Ready    Status = "ready"
 	Degraded Status = "degraded"
@@ -177,6 +190,9 @@ type Deps struct {
 	Rules func() Rules
 	// Agents serves the stations' agents; nil where there are none.
 	Agents Agents
+	// MQTT says how the MQTT listener stands, nil while there is none; itself nil
+	// where there never is.
+	MQTT func() *MQTT
 	// BinChanged is called after a bin was changed, so that the worker asks
 	// for it anew; may be nil.
 	BinChanged func(id string)
@@ -188,8 +204,8 @@ type Deps struct {
 	Voices  Voices
 	// Demonstration is nil where there is none.
 	Demonstration Demonstration
-	// Components says how the parts do, by the names model, queue, store and
-	// objects. The service is ready when none is NotReady.
+	// Components says how the parts do, by the names model, queue, store, objects,
+	// mqtt and uplink. The service is ready when none is NotReady.
 	Components func(ctx context.Context) map[string]Readiness
 	// Page holds the browser app's files (index.html, assets/…, and
 	// swagger/… for /docs); nil or empty: a plain message instead.

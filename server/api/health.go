@@ -22,7 +22,7 @@ type Health struct {
 // ReadinessReport says whether work can be taken.
 type ReadinessReport struct {
 	Status     Status               `json:"status" enum:"ready,degraded,not-ready"`
-	Components map[string]Readiness `json:"components,omitempty" doc:"By model, queue, store, objects; only to whom may read"`
+	Components map[string]Readiness `json:"components,omitempty" doc:"By model, queue, store, objects, and mqtt and uplink where there are such; only to whom may read"`
 }
 
 // readyTimeout bounds the question how the parts do.
@@ -40,7 +40,7 @@ func (s *Server) registerHealth() {
 	s.handlePlain(route{
 		method: http.MethodGet, path: "/readyz", id: "readyz", tag: "health", action: anyone,
 		summary: "Model, queue and store take work",
-		about:   "degraded: the object store is away, and evidence is spooled on disk. Without the scope read only the one word.",
+		about:   "degraded: the object store is away, and evidence is spooled on disk, or MQTT devices cannot connect. Without the scope read only the one word.",
 	}, func(op *huma.Operation) {
 		report := s.content("application/json", ReadinessReport{})
 		op.Responses["200"] = &huma.Response{Description: "Ready, or degraded", Content: report}

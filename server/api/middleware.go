@@ -168,6 +168,7 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 	case err != nil || p == nil:
 		return c.Next()
 	}
+	s.presence.met(p, remote(c), s.cfg.Now())
 	ctx := context.WithValue(c.UserContext(), keyPrincipal, p)
 	c.SetUserContext(context.WithValue(ctx, keyCredential, cred))
 	return c.Next()

@@ -188,6 +188,7 @@ func (s *Server) register() {
 	s.registerLatency()
 	s.registerReceipt()
 	s.registerAgents()
+	s.registerDevices()
 	s.registerSamples()
 	s.registerReference()
 	s.registerTokens()

@@ -41,6 +41,7 @@ type Server struct {
 	beginStop, giveUp context.CancelFunc
 	streams           sync.WaitGroup
 	live              liveStreams
+	presence          *presence
 
 	mu       sync.Mutex
 	listener net.Listener // while Listen runs
@@ -66,6 +67,9 @@ func New(deps Deps, cfg Config) (*Server, error) {
 		return nil, errors.New("api: Components, Changes, Rules, Auth and Log are needed")
 	}
 	s := &Server{Deps: deps, cfg: cfg, limiter: limiter, receipts: receipts, signer: signer, metrics: newMetrics(deps.Registerer)}
+	if s.presence, err = newPresence(); err != nil {
+		return nil, err
+	}
 	if s.page, err = openPage(deps.Page); err != nil {
 		return nil, err
 	}

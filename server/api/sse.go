@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type sse struct {
 	// that another process revokes; what this process ends is cut by liveStreams.
 	principal     *auth.Principal
 	cookie, token string
+	from          netip.Addr
 
 	conn net.Conn
 	w    *bufio.Writer
@@ -79,7 +81,7 @@ func (s *Server) stream(c *fiber.Ctx, begin func(context.Context) (run func(cont
 		return err
 	}
 	st := &sse{
-		server: s, principal: principalOf(c.UserContext()), cookie: c.Cookies(sessionCookie), token: c.Get(fiber.HeaderAuthorization),
+		server: s, principal: principalOf(c.UserContext()), cookie: c.Cookies(sessionCookie), token: c.Get(fiber.HeaderAuthorization), from: remote(c),
 		conn: c.Context().Conn(), // lives as long as the answer is being written
 	}
 	c.Set(fiber.HeaderContentType, "text/event-stream")
@@ -123,6 +125,7 @@ func (st *sse) stillAllowed(ctx context.Context) error {
 	if errors.Is(err, auth.ErrRefused) {
 		return err
 	}
+	st.server.presence.met(st.principal, st.from, st.server.cfg.Now())
 	return nil // it holds, or the store may be away for a moment; that is no revocation
 }
 

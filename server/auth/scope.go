@@ -14,7 +14,7 @@ type Scope string
 const (
 	// Admin may do everything.
 	Admin Scope = "admin"
-	// Read may look at everything but tokens, and changes nothing.
+	// Read may look at everything but the list of tokens, and changes nothing.
 	Read Scope = "read"
 )
 
@@ -154,6 +154,9 @@ const (
 	Audit Action = "audit"
 	// Oversee is to see who has looked through a camera.
 	Oversee Action = "oversee"
+	// Survey is to see a station's devices: their tokens' names and scopes, where
+	// they connect from and how they do.
+	Survey Action = "survey"
 	// Show is to look at what a station's residents are told.
 	Show Action = "show"
 	// Correct is to take a resident's answer to it, and to report that it was
@@ -168,7 +171,7 @@ const (
 
 // Actions lists every action.
 var Actions = []Action{
-	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Audit, Oversee, Show, Correct, Attend, Self,
+	Look, Reference, Operate, Collect, PushFrame, PushDeposit, Review, Label, Manage, Grant, Audit, Oversee, Survey, Show, Correct, Attend, Self,
 }
 
 // Resource is what an action is about; empty fields mean "not one in
@@ -198,7 +201,7 @@ type right struct{ everywhere, own []Action }
 // rights is the one table. What is not in it is denied.
 var rights = map[class]right{
 	adminClass:   {everywhere: Actions},
-	readClass:    {everywhere: []Action{Look, Reference, Operate, Collect, Audit, Show, Self}},
+	readClass:    {everywhere: []Action{Look, Reference, Operate, Collect, Audit, Survey, Show, Self}},
 	stationClass: {everywhere: []Action{Reference, Self}, own: []Action{Look, PushFrame, PushDeposit, Show, Correct}},
 	cameraClass:  {everywhere: []Action{Self}, own: []Action{PushFrame}},
 	screenClass:  {everywhere: []Action{Reference, Self}, own: []Action{Show, Correct}},

@@ -13,7 +13,7 @@ func TestRightsTable(t *testing.T) {
 	may := map[Scope]map[Resource][]Action{
 		Admin: {{}: Actions, here: Actions, cam: Actions},
 		Read: {
-			{}: {Look, Reference, Operate, Collect, Audit, Show, Self}, here: {Look, Reference, Operate, Collect, Audit, Show, Self},
+			{}: {Look, Reference, Operate, Collect, Audit, Survey, Show, Self}, here: {Look, Reference, Operate, Collect, Audit, Survey, Show, Self},
 		},
 		ForStation("here"): {
 			{}: {Reference, Self}, here: {Look, PushFrame, PushDeposit, Reference, Show, Correct, Self}, there: {Reference, Self},

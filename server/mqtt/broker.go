@@ -1,9 +1,7 @@
 package mqtt
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,12 +22,11 @@ type broker struct {
 	cfg    Config
 	server *nats.Server
 	gate   *gate
-	cert   *tls.Certificate
 	lock   *os.File
 	// inside looks after the streams; no device's message passes through it.
-	inside   *client.Conn
-	retained jetstream.Stream
-	closed   chan struct{} // closed when inside is
+	inside                       *client.Conn
+	retained, messages, sessions jetstream.Stream
+	closed                       chan struct{} // closed when inside is
 }
 
 // startTimeout bounds the server's start, and apiTimeout a question to it.
@@ -43,11 +40,9 @@ const room = 64 << 10
 
 func startBroker(ctx context.Context, cfg Config, g *gate, log *slog.Logger) (*broker, error) {
 	b := &broker{cfg: cfg, gate: g, closed: make(chan struct{})}
-	opts, err := b.options()
+	opts := b.options()
+	err := os.MkdirAll(cfg.Dir, 0o700)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("mqtt: %w", err)
 	}
 	if b.lock, err = queue.LockDir(cfg.Dir); err != nil {
@@ -56,7 +51,6 @@ func startBroker(ctx context.Context, cfg Config, g *gate, log *slog.Logger) (*b
 	if b.server, err = nats.NewServer(opts); err != nil {
 		return nil, errors.Join(fmt.Errorf("mqtt: server: %w", err), b.lock.Close())
 	}
-	g.server = b.server
 	say := newServerLog(log)
 	b.server.SetLoggerV2(say, false, false, false)
 	b.server.Start()
@@ -72,17 +66,10 @@ func startBroker(ctx context.Context, cfg Config, g *gate, log *slog.Logger) (*b
 	return b, nil
 }
 
-func (b *broker) options() (*nats.Options, error) {
-	host, port, err := b.cfg.address()
-	if err != nil {
-		return nil, err
-	}
-	if port == 0 {
-		port = nats.RANDOM_PORT
-	}
+func (b *broker) options() *nats.Options {
 	opts := &nats.Options{
 		ServerName: "binside-devices",
-		// Devices speak MQTT; only this process speaks NATS.
+		// Devices come through the door and speak MQTT; only this process speaks NATS.
 		DontListen:                 true,
 		CustomClientAuthentication: b.gate,
 		AuthTimeout:                5,
@@ -95,29 +82,24 @@ func (b *broker) options() (*nats.Options, error) {
 		DisableJetStreamBanner:     true,
 		MaxPayload:                 int32(b.cfg.MaxPicture + room),
 		MaxConn:                    b.cfg.MaxClients + insideConnections,
-		MaxSubs:                    256,
+		MaxSubs:                    maxSubs,
 		// As many messages of the largest size as are on their way to us at once.
 		MaxPending: int64(2*maxUnanswered) * int64(b.cfg.MaxPicture+room),
 		NoLog:      true,
 		NoSigs:     true,
 	}
-	opts.MQTT = nats.MQTTOpts{Host: host, Port: port, MaxAckPending: maxUnanswered, AckWait: b.cfg.AckWait}
-	if b.cert, err = b.cfg.certificate(); err != nil {
-		return nil, err
-	}
-	if b.cert != nil {
-		opts.MQTT.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*b.cert}, MinVersion: tls.VersionTLS12}
-		opts.MQTT.TLSTimeout = 5
-	}
-	return opts, nil
+	opts.MQTT = nats.MQTTOpts{Host: "127.0.0.1", Port: nats.RANDOM_PORT, MaxAckPending: maxUnanswered, AckWait: b.cfg.AckWait}
+	return opts
 }
 
 const (
 	// maxUnanswered is how many messages of quality of service 1 may be on their
 	// way to one reader.
 	maxUnanswered = 8
-	// insideConnections are this process's own.
-	insideConnections = 4
+	// insideConnections are this process's own, and those that are ending.
+	insideConnections = 64
+	// maxSubs bounds the filters of one connection, which are kept with its session.
+	maxSubs = 64
 	// messageLife is how long a message waits for a device that is away.
 	messageLife = 24 * time.Hour
 	// maxRetained bounds one retained message. No picture should fit, see
@@ -140,19 +122,23 @@ const (
 const (
 	retainedStream  = "$MQTT_rmsgs"
 	retainedSubject = "$MQTT.rmsgs."
+	messagesStream  = "$MQTT_msgs"
+	messagesSubject = "$MQTT.msgs."
+	sessionsStream  = "$MQTT_sess"
+	sessionsSubject = "$MQTT.sess.>"
 )
 
 func streams() []jetstream.StreamConfig {
 	base := jetstream.StreamConfig{Storage: jetstream.FileStorage, Replicas: 1, Discard: jetstream.DiscardNew}
 	messages, retained, sessions, held, out := base, base, base, base, base
-	messages.Name, messages.Subjects, messages.Retention = "$MQTT_msgs", []string{"$MQTT.msgs.>"}, jetstream.InterestPolicy
+	messages.Name, messages.Subjects, messages.Retention = messagesStream, []string{messagesSubject + ">"}, jetstream.InterestPolicy
 	messages.MaxBytes, messages.MaxAge, messages.MaxConsumers = messagesBytes, messageLife, 8192
 	retained.Name, retained.Subjects, retained.MaxMsgsPerSubject = retainedStream, []string{retainedSubject + ">"}, 1
 	retained.MaxBytes, retained.MaxMsgSize = retainedBytes, maxRetained
-	sessions.Name, sessions.Subjects, sessions.MaxMsgsPerSubject = "$MQTT_sess", []string{"$MQTT.sess.>"}, 1
+	sessions.Name, sessions.Subjects, sessions.MaxMsgsPerSubject = sessionsStream, []string{sessionsSubject}, 1
 	sessions.MaxBytes, sessions.Discard = sessionsBytes, jetstream.DiscardOld
 	held.Name, held.Subjects, held.MaxMsgsPerSubject = "$MQTT_qos2in", []string{"$MQTT.qos2.in.>"}, 1
-	held.MaxBytes, held.MaxAge, held.DiscardNewPerSubject = heldBytes, time.Hour, true
+	held.MaxBytes, held.MaxAge, held.DiscardNewPerSubject = heldBytes, heldLife, true
 	out.Name, out.Subjects, out.Retention = "$MQTT_out", []string{"$MQTT.out.>"}, jetstream.InterestPolicy
 	out.MaxBytes, out.MaxAge = sessionsBytes, messageLife
 	return []jetstream.StreamConfig{messages, retained, sessions, held, out}
@@ -174,8 +160,13 @@ func (b *broker) open(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("mqtt: stream %s: %w", c.Name, err)
 		}
-		if c.Name == retainedStream {
+		switch c.Name {
+		case retainedStream:
 			b.retained = made
+		case messagesStream:
+			b.messages = made
+		case sessionsStream:
+			b.sessions = made
 		}
 	}
 	return nil
@@ -189,44 +180,13 @@ func (b *broker) forgetPictures(ctx context.Context) error {
 	return b.retained.Purge(ctx, jetstream.WithPurgeSubject(retainedSubject+"binside.v1.push.>"))
 }
 
-// addr is the listener's host:port.
-func (b *broker) addr() string {
+// dial connects to the embedded server, as a device.
+func (b *broker) dial(ctx context.Context) (net.Conn, error) {
 	v, err := b.server.Varz(nil)
 	if err != nil {
-		return ""
+		return nil, fmt.Errorf("mqtt: own server: %w", err)
 	}
-	return net.JoinHostPort(v.MQTT.Host, strconv.Itoa(v.MQTT.Port))
-}
-
-// dial connects to the listener from within.
-func (b *broker) dial() (net.Conn, error) {
-	host, port, err := net.SplitHostPort(b.addr())
-	if err != nil {
-		return nil, err
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), apiTimeout)
-	defer cancel()
-	address := net.JoinHostPort(host, port)
-	if b.cert == nil {
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", address)
-	}
-	d := tls.Dialer{Config: &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		// The certificate names the outside's address, not this one. It is ours
-		// when it is the very same.
-		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
-		VerifyConnection: func(s tls.ConnectionState) error {
-			if len(s.PeerCertificates) == 0 || !bytes.Equal(s.PeerCertificates[0].Raw, b.cert.Certificate[0]) {
-				return errors.New("mqtt: somebody else listens at the own address")
-			}
-			return nil
-		},
-	}}
-	return d.DialContext(ctx, "tcp", address)
+	return dialOwn(ctx, net.JoinHostPort(v.MQTT.Host, strconv.Itoa(v.MQTT.Port)))
 }
 
 // stop shuts the server down and waits for its goroutines and files.

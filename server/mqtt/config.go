@@ -5,8 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"net"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,6 +44,9 @@ type Config struct {
 	// Look is the pause between two looks whether tokens still hold and cameras
 	// can be believed (default 2 s).
 	Look time.Duration
+	// SessionLife is after how long a durable session is dropped that nobody came
+	// back to (default 7 days; what waits in one waits for a day).
+	SessionLife time.Duration
 }
 
 const maxPicture = 8<<20 - room
@@ -69,24 +70,14 @@ func (c Config) withDefaults() Config {
 	if c.Look <= 0 {
 		c.Look = 2 * time.Second
 	}
+	if c.SessionLife <= 0 {
+		c.SessionLife = 7 * 24 * time.Hour
+	}
 	return c
 }
 
-// address reads Listen.
-func (c Config) address() (host string, port int, err error) {
-	host, text, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return "", 0, fmt.Errorf("mqtt: listen address: %w", err)
-	}
-	port, err = strconv.Atoi(text)
-	if err != nil || port < 0 || port > 65535 {
-		return "", 0, fmt.Errorf("mqtt: listen address: port %q is no number from 0 to 65535", text)
-	}
-	return host, port, nil
-}
-
 // certificate is nil where plain text is spoken.
-func (c Config) certificate() (*tls.Certificate, error) {
+func (c Config) certificate() (*tls.Config, error) {
 	if c.TLSCert == "" {
 		return nil, nil
 	}
@@ -94,7 +85,7 @@ func (c Config) certificate() (*tls.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mqtt: certificate: %w", err)
 	}
-	return &cert, nil
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }
 
 // BinSide is what is shown and taken at the bins; see api.Server, whose answers
@@ -114,6 +105,8 @@ type Store interface {
 	ListStations(ctx context.Context, f store.PlaceFilter) ([]station.Station, string, error)
 	ListBins(ctx context.Context, f store.PlaceFilter) ([]station.Bin, string, error)
 	ListCameras(ctx context.Context, f store.PlaceFilter) ([]station.Camera, string, error)
+	SaveMQTT(ctx context.Context, devices []store.MQTTDevice, sessions []store.MQTTSeen, gone []string) error
+	MQTTSessions(ctx context.Context) ([]store.MQTTSeen, error)
 }
 
 // Cameras says how the cameras do; see pipeline.Cameras.

@@ -164,6 +164,12 @@ func (b *syncBuffer) String() string {
 	return b.all.String()
 }
 
+// devices is how many are connected.
+func (f *fixture) devices() int {
+	n, _ := f.gate.count()
+	return n
+}
+
 func (f *fixture) token(scopes ...auth.Scope) string {
 	f.Helper()
 	_, text, err := f.auth.IssueToken(f.Context(), "device", scopes, time.Time{}, "test")

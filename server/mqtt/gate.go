@@ -6,41 +6,65 @@ import (
 	"crypto/subtle"
 	"errors"
 	"log/slog"
-	"net/netip"
+	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
+	"github.com/eclipse/paho.mqtt.golang/packets"
 	nats "github.com/nats-io/nats-server/v2/server"
+	"golang.org/x/time/rate"
 
 	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/store"
 )
 
-// gate decides who may connect, as nats.Authentication, and cuts connections
-// whose token no longer holds.
+// gate decides who may connect and how much of the service one token may have.
 type gate struct {
 	auth    *auth.Service
 	limiter *auth.Limiter
 	log     *slog.Logger
-	metrics *metrics
 	// secret is this process's own credential, made at every start.
 	secret string
-	server *nats.Server // set before it starts
-	// open is whether devices may connect: not before this process listens to
-	// what they push.
-	open atomic.Bool
+
+	mu sync.Mutex
+	// passes are what the door gives a device that it lets in, for Check.
+	passes   map[string]*auth.Principal
+	accounts map[string]*account // by the tokens' IDs
 }
 
-// insideUser is the name and the client ID of this process's own connections.
-const insideUser = "binside"
+// account is what one token has. The gate's lock guards it.
+type account struct {
+	tokenID string
+	links   map[*link]bool
+	// sessions are the durable ones by their client IDs, and when somebody was last
+	// there: the zero time while somebody is.
+	sessions map[string]time.Time
+	// words paces what is no picture, for all connections together.
+	words *rate.Limiter
+	held  holdings
+	// latest is the connection that last tells of; nil where that has ended.
+	latest *link
+	last   store.MQTTDevice
+}
 
-// admitted begins the name under which the server lists a device that was let in;
-// the token's ID follows. Before that a connection is listed under the name that
-// the device gives.
-const admitted = "token "
+// insideUser is the name and the client ID of this process's own connections,
+// deviceUser the name of every device's.
+const (
+	insideUser = "binside"
+	deviceUser = "device"
+)
 
-// maxConnections bounds the connections of one token.
-const maxConnections = 16
+// The bounds of one token.
+const (
+	// maxConnections bounds its connections, maxSessions those of its sessions that
+	// outlive the connection.
+	maxConnections = 16
+	maxSessions    = 4
+	// wordRate, in bytes a second, and wordBurst bound what it says beside pictures.
+	wordRate  = 64 << 10
+	wordBurst = 256 << 10
+)
 
 // checkTimeout bounds the check of one credential.
 const checkTimeout = 5 * time.Second
@@ -50,148 +74,249 @@ func newGate(a *auth.Service, log *slog.Logger) (*gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gate{auth: a, limiter: limiter, log: log, secret: rand.Text() + rand.Text()}, nil
+	return &gate{
+		auth: a, limiter: limiter, log: log, secret: rand.Text() + rand.Text(),
+		passes: make(map[string]*auth.Principal), accounts: make(map[string]*account),
+	}, nil
 }
 
-// Check implements nats.Authentication: the password is an access token, the
-// user name anything.
+// Check implements nats.Authentication: a device was checked when the door let it
+// in, and shows the pass that it was given there, once.
 func (g *gate) Check(c nats.ClientAuthentication) bool {
 	opts := c.GetOpts()
 	if opts.Username == insideUser && subtle.ConstantTimeCompare([]byte(opts.Password), []byte(g.secret)) == 1 {
 		c.RegisterUser(&nats.User{Username: insideUser})
 		return true
 	}
-	p, reason := g.admit(c, opts.Password)
-	if reason != "" {
-		g.metrics.refused.WithLabelValues(reason).Inc()
-		g.log.Debug("MQTT connection refused", "reason", reason, "remote", remote(c))
+	g.mu.Lock()
+	p := g.passes[opts.Password]
+	delete(g.passes, opts.Password)
+	g.mu.Unlock()
+	if p == nil {
 		return false
 	}
-	c.RegisterUser(&nats.User{Username: admitted + p.ID, Permissions: permissions(p)})
-	g.log.Debug("MQTT device connected", "token", p.ID, "name", p.Name, "remote", remote(c))
+	c.RegisterUser(&nats.User{Username: deviceUser, Permissions: permissions(p)})
 	return true
 }
 
-// admit says whose connection it is, or for which reason there is none.
-func (g *gate) admit(c nats.ClientAuthentication, token string) (*auth.Principal, string) {
-	if !g.open.Load() {
-		return nil, "stopping"
-	}
-	if _, exhausted := g.limiter.Exhausted(remote(c)); exhausted && !g.auth.Known(token) {
-		return nil, "too-many-attempts"
+// admit says whose connection it is and rewrites the packet for the embedded
+// server, or says for which reason there is none. The password is an access token,
+// the user name anything.
+func (g *gate) admit(l *link, connect *packets.ConnectPacket) *refusal {
+	token := string(connect.Password)
+	if _, exhausted := g.limiter.Exhausted(l.remote); exhausted && !g.auth.Known(token) {
+		return &refusal{packets.ErrRefusedNotAuthorised, "too-many-attempts"}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
 	p, err := g.auth.CheckToken(ctx, token)
 	switch {
 	case errors.Is(err, auth.ErrRefused):
-		g.limiter.Failed(remote(c))
-		return nil, "credential"
+		g.limiter.Failed(l.remote)
+		return &refusal{packets.ErrRefusedNotAuthorised, "credential"}
 	case err != nil:
 		g.log.Warn("an MQTT device's token could not be checked", "error", err)
-		return nil, "store-unavailable"
+		return &refusal{packets.ErrRefusedServerUnavailable, "store-unavailable"}
 	case len(publishable(p))+len(readable(p)) == 0:
-		return nil, "no-rights"
-	case !mayBeCalled(p.ID, g.clientID(c.GetID())):
-		return nil, "client-id"
-	case len(g.connections(p.ID)) >= maxConnections:
-		return nil, "too-many-connections"
+		return &refusal{packets.ErrRefusedNotAuthorised, "no-rights"}
 	}
-	return p, ""
+	if connect.ClientIdentifier == "" {
+		connect.ClientIdentifier = p.ID + "-" + strings.ToLower(rand.Text())
+	}
+	if !mayBeCalled(p.ID, connect.ClientIdentifier) {
+		return &refusal{packets.ErrRefusedIDRejected, "client-id"}
+	}
+	l.principal, l.clientID, l.durable, l.pass = p, connect.ClientIdentifier, !connect.CleanSession, rand.Text()
+	if no := g.enter(l); no != nil {
+		return no
+	}
+	connect.UsernameFlag, connect.PasswordFlag = true, true
+	connect.Username, connect.Password = deviceUser, []byte(l.pass)
+	return nil
+}
+
+// enter counts a connection as its token's, within the token's bounds.
+func (g *gate) enter(l *link) *refusal {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.account(l.principal.ID)
+	// Whoever comes under the same client ID again takes over from itself.
+	others := 0
+	for other := range a.links {
+		if other.clientID != l.clientID {
+			others++
+		}
+	}
+	if others >= maxConnections {
+		return &refusal{packets.ErrRefusedServerUnavailable, "too-many-connections"}
+	}
+	if _, known := a.sessions[l.clientID]; l.durable && !known && len(a.sessions) >= maxSessions {
+		return &refusal{packets.ErrRefusedIDRejected, "too-many-sessions"}
+	}
+	if l.durable {
+		a.sessions[l.clientID] = time.Time{}
+	} else {
+		delete(a.sessions, l.clientID) // that is what MQTT has a clean session do
+	}
+	l.account = a
+	a.links[l] = true
+	a.began(l)
+	g.passes[l.pass] = l.principal
+	return nil
+}
+
+// account is a token's; the lock is held.
+func (g *gate) account(tokenID string) *account {
+	a := g.accounts[tokenID]
+	if a == nil {
+		a = &account{tokenID: tokenID, links: make(map[*link]bool), sessions: make(map[string]time.Time), words: rate.NewLimiter(wordRate, wordBurst)}
+		g.accounts[tokenID] = a
+	}
+	return a
+}
+
+// parted takes note of a connection's end.
+func (g *gate) parted(l *link) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.passes, l.pass)
+	delete(l.account.links, l)
+	l.account.parted(l)
+	if _, kept := l.account.sessions[l.clientID]; kept && l.durable && l.account.link(l.clientID) == nil {
+		l.account.sessions[l.clientID] = time.Now()
+	}
+}
+
+// link is the connection under a client ID; nil where there is none.
+func (a *account) link(clientID string) *link {
+	for l := range a.links {
+		if l.clientID == clientID {
+			return l
+		}
+	}
+	return nil
 }
 
 // mayBeCalled reports whether a device may use a client ID. Whoever connects
 // under the ID of another ends that one's connection and takes over its session:
-// the ID must be the token's, alone or before a hyphen. A device without one has
-// been given a random one by the server.
+// the ID must be the token's, alone or before a hyphen.
 func mayBeCalled(tokenID, clientID string) bool {
 	rest, own := strings.CutPrefix(clientID, tokenID)
-	return own && (rest == "" || rest[0] == '-') || len(clientID) == randomLength && isAlphanumeric(clientID)
+	return own && (rest == "" || rest[0] == '-') && len(clientID) <= maxClientID
 }
 
-// randomLength is the length of the client IDs that the server makes, which are
-// NATS's unique IDs of 22 letters and digits. Token IDs are shorter.
-const randomLength = 22
+// maxClientID bounds a client ID, in bytes.
+const maxClientID = 64
 
-func isAlphanumeric(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) < 0
+// tokenOf is the ID of the token that a client ID belongs to.
+func tokenOf(clientID string) string {
+	id, _, _ := strings.Cut(clientID, "-")
+	return id
 }
 
-func remote(c nats.ClientAuthentication) netip.Addr {
-	addr := c.RemoteAddress()
-	if addr == nil {
-		return netip.Addr{}
+// count is how many devices are connected, and how many durable sessions there are.
+func (g *gate) count() (devices, sessions int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, a := range g.accounts {
+		devices += len(a.links)
+		sessions += len(a.sessions)
 	}
-	ap, err := netip.ParseAddrPort(addr.String())
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr()
+	return devices, sessions
 }
 
-// clientID is the MQTT client ID of a connection.
-func (g *gate) clientID(id uint64) string {
-	z, err := g.server.Connz(&nats.ConnzOptions{CID: id})
-	if err != nil || len(z.Conns) == 0 {
-		return ""
-	}
-	return z.Conns[0].MQTTClient
-}
-
-// connections are those of one token.
-func (g *gate) connections(tokenID string) []*nats.ConnInfo { return g.listed(admitted + tokenID) }
-
-// listed are the connections under one name, or all.
-func (g *gate) listed(name string) []*nats.ConnInfo {
-	z, err := g.server.Connz(&nats.ConnzOptions{Username: true, User: name, Limit: 1 << 20})
-	if err != nil {
-		return nil
-	}
-	return z.Conns
-}
-
-// devices are the connected ones by their tokens' IDs.
-func (g *gate) devices() map[string]int {
-	out := make(map[string]int)
-	for _, c := range g.listed("") {
-		if id, ok := strings.CutPrefix(c.AuthorizedUser, admitted); ok {
-			out[id]++
+// stop takes note that whatever ends from here on ends because this service stops.
+func (g *gate) stop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, a := range g.accounts {
+		for l := range a.links {
+			l.because(Stopped)
 		}
 	}
-	return out
 }
 
-// count is how many devices are connected.
-func (g *gate) count() (n int) {
-	for _, c := range g.devices() {
-		n += c
-	}
-	return n
-}
-
-// cut ends the connections of a token.
+// cut ends the connections of a token that does not hold any more.
 func (g *gate) cut(tokenID string) {
-	for _, c := range g.connections(tokenID) {
-		if g.server.DisconnectClientByID(c.Cid) == nil {
-			g.metrics.cut.Inc()
-			g.log.Info("MQTT device cut off: its token no longer holds", "token", tokenID)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if a := g.accounts[tokenID]; a != nil {
+		for l := range a.links {
+			l.cut("token")
 		}
 	}
 }
 
 // sweep cuts the connections whose token has expired, or was revoked by another
-// process, or while it was being checked.
-func (g *gate) sweep(ctx context.Context) {
-	for id := range g.devices() {
+// process, or while it was being checked. It returns the client IDs of the durable
+// sessions to be dropped: those of such tokens, and those that nobody came back to
+// since before.
+func (g *gate) sweep(ctx context.Context, before time.Time) (drop []string) {
+	for _, id := range g.known() {
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		err := g.auth.Stands(ctx, id)
 		cancel()
-		if errors.Is(err, auth.ErrRefused) {
+		ended := errors.Is(err, auth.ErrRefused)
+		if ended {
 			g.cut(id)
 		}
+		drop = append(drop, g.stale(id, before, ended)...)
 	}
+	return drop
+}
+
+// known are the tokens that are connected or have sessions. What is remembered of
+// others is forgotten where it means nothing any more.
+func (g *gate) known() (ids []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	for id, a := range g.accounts {
+		if len(a.links)+len(a.sessions) > 0 {
+			ids = append(ids, id)
+		} else if a.words.TokensAt(now) >= wordBurst && a.held.bytes(now) == 0 && a.last == (store.MQTTDevice{}) {
+			delete(g.accounts, id)
+		}
+	}
+	return ids
+}
+
+// stale are the sessions of a token that are to be dropped: all that nobody is
+// connected to, or only those for which nobody came since before.
+func (g *gate) stale(tokenID string, before time.Time, all bool) (clientIDs []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.accounts[tokenID]
+	if a == nil {
+		return nil
+	}
+	for id, seen := range a.sessions {
+		if a.link(id) == nil && (all || seen.Before(before)) {
+			clientIDs = append(clientIDs, id)
+		}
+	}
+	slices.Sort(clientIDs)
+	return clientIDs
+}
+
+// dropping forgets a session that is about to be dropped; false: its device is
+// back.
+func (g *gate) dropping(clientID string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.accounts[tokenOf(clientID)]
+	if a == nil || a.link(clientID) != nil {
+		return false
+	}
+	delete(a.sessions, clientID)
+	return true
+}
+
+// restore takes in a session that was found on the disk.
+func (g *gate) restore(clientID string, seen time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.account(tokenOf(clientID)).sessions[clientID] = seen
 }
 
 // permissions are the rights of a principal as the server knows them. What is

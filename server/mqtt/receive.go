@@ -17,6 +17,11 @@ import (
 // receive sorts a pushed message. It is called by the client's reader and never
 // waits.
 func (s *Service) receive(m paho.Message) {
+	if token, ok := parseStatus(m.Topic()); ok {
+		s.gate.said(token, m.Payload())
+		m.Ack()
+		return
+	}
 	p, ok := parsePush(m.Topic())
 	// What was retained was delivered when it came.
 	if !ok || m.Retained() || len(m.Payload()) == 0 {
@@ -33,16 +38,12 @@ func (s *Service) receive(m paho.Message) {
 			s.offer(s.deposits, p.kind, m)
 		}
 	default:
-		if len(m.Payload()) > maxWord { // it would wait at its full length
-			s.metrics.received.WithLabelValues(p.kind, dropped).Inc()
-			m.Ack()
-			return
-		}
 		s.offer(s.words, p.kind, m)
 	}
 }
 
-// maxWord is the length in bytes of the longest message but for pictures.
+// maxWord is the length in bytes of the longest message but for pictures. The
+// door holds devices to it.
 const maxWord = 64 << 10
 
 // offer queues a message or, for one of quality of service 0, turns it away: for

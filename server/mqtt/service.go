@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/binside/binside/server/notify"
+	"github.com/binside/binside/server/store"
 )
 
 // Service is the MQTT listener and this process's own client of it. Start brings
@@ -22,6 +23,7 @@ type Service struct {
 	cfg     Config
 	deps    Deps
 	gate    *gate
+	door    *door
 	broker  *broker
 	metrics *metrics
 	own     paho.Client
@@ -36,6 +38,7 @@ type Service struct {
 	answered *lru.Cache[string, *rate.Limiter]
 
 	stations stations // run's alone, and Close's after its end
+	book     book     // watch's alone, and Close's after its end
 	sub      *notify.Subscription
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
@@ -55,10 +58,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg: cfg.withDefaults(), deps: deps, frames: newFrames(),
 		deposits: make(chan paho.Message, depositRoom), words: make(chan paho.Message, wordRoom),
 	}
-	if _, _, err := s.cfg.address(); err != nil {
-		return nil, err
+	if _, _, err := net.SplitHostPort(cfg.Listen); err != nil {
+		return nil, fmt.Errorf("mqtt: listen address: %w", err)
 	}
 	var err error
+	s.book = book{devices: make(map[string]store.MQTTDevice), away: make(map[string]time.Time)}
 	if s.gate, err = newGate(deps.Auth, deps.Logger); err != nil {
 		return nil, err
 	}
@@ -70,22 +74,22 @@ func New(cfg Config, deps Deps) (*Service, error) {
 
 // Start listens, and works until Close.
 func (s *Service) Start(ctx context.Context) (err error) {
-	s.metrics = newMetrics(s.deps.Registerer, func() float64 { return float64(s.gate.count()) })
-	s.gate.metrics = s.metrics
+	s.metrics = newMetrics(s.deps.Registerer, s.gate.count)
+	s.door = &door{
+		gate: s.gate, metrics: s.metrics, log: s.deps.Logger, maxClients: s.cfg.MaxClients, maxPicture: s.cfg.MaxPicture,
+		inner: func(ctx context.Context) (net.Conn, error) { return s.broker.dial(ctx) },
+	}
+	if s.door.tls, err = s.cfg.certificate(); err != nil {
+		return err
+	}
 	if s.broker, err = startBroker(ctx, s.cfg, s.gate, s.deps.Logger); err != nil {
 		return err
 	}
-	if err = s.connect(); err != nil { //nolint:contextcheck // it connects again long after Start
+	if err = s.open(ctx); err != nil {
 		s.broker.stop()
 		return err
 	}
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	if s.sub, err = s.deps.Hub.Subscribe(ctx, nil); err != nil {
-		s.cancel()
-		s.own.Disconnect(0)
-		s.broker.stop()
-		return fmt.Errorf("mqtt: %w", err)
-	}
 	changes, leave := s.deps.Changes.Subscribe()
 	s.done.Go(func() {
 		defer leave()
@@ -98,24 +102,59 @@ func (s *Service) Start(ctx context.Context) (err error) {
 	}
 	s.done.Go(func() { s.takeWords(ctx) })
 	s.deps.Auth.OnEnd(s.gate.cut)
-	s.gate.open.Store(true)
+	s.door.serve() //nolint:contextcheck // devices come long after Start
+	return nil
+}
+
+// open takes the address, makes the own client, which must listen before the
+// first device pushes, and subscribes to what happens.
+func (s *Service) open(ctx context.Context) (err error) {
+	if err := s.restoreSessions(ctx); err != nil {
+		return err
+	}
+	if err := s.door.listen(ctx, s.cfg.Listen); err != nil {
+		return err
+	}
+	if err = s.connect(); err != nil { //nolint:contextcheck // it connects again long after Start
+		s.door.shut()
+		return err
+	}
+	if s.sub, err = s.deps.Hub.Subscribe(context.WithoutCancel(ctx), nil); err != nil {
+		s.door.shut()
+		s.own.Disconnect(0)
+		return fmt.Errorf("mqtt: %w", err)
+	}
 	return nil
 }
 
 // Addr is the listener's host:port.
-func (s *Service) Addr() string { return s.broker.addr() }
+func (s *Service) Addr() string { return s.door.listener.Addr().String() }
 
 // Close lets nobody else in, leaves every station's state as offline, finishes
 // what is in hand and stops the listener. Deposits that were acknowledged and not
 // taken stay on the disk for the next start. Call it once, after Start.
 func (s *Service) Close(ctx context.Context) {
-	s.gate.open.Store(false)
+	s.door.shut()
 	s.cancel()
 	s.done.Wait()
 	s.sub.Close()
 	s.sayGoodbye(ctx)
 	s.own.Disconnect(quiesce)
+	s.gate.stop()
 	s.broker.stop()
+	s.door.close()
+	s.note(ctx, time.Now())
+}
+
+// Check says why devices cannot connect or are not served; nil: they can and are.
+func (s *Service) Check(ctx context.Context) error {
+	if err := s.door.check(ctx); err != nil {
+		return err
+	}
+	if !s.own.IsConnectionOpen() {
+		return errors.New("the own connection is lost")
+	}
+	return nil
 }
 
 // quiesce is how long the own client may finish what it sends, in milliseconds.
@@ -125,7 +164,7 @@ const quiesce = 250
 func (s *Service) connect() error {
 	opts := paho.NewClientOptions().
 		AddBroker("tcp://own").
-		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) { return s.broker.dial() }).
+		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) { return s.broker.dial(context.Background()) }).
 		SetClientID(insideUser).SetUsername(insideUser).SetPassword(s.gate.secret).
 		SetProtocolVersion(4).SetCleanSession(false).
 		SetAutoReconnect(true).SetMaxReconnectInterval(time.Second).
@@ -163,7 +202,8 @@ func wait(t paho.Token) error {
 	return t.Error()
 }
 
-// watch looks after tokens and after pictures that nobody may keep.
+// watch looks after tokens, sessions, what waits for devices that are away, and
+// pictures that nobody may keep.
 func (s *Service) watch(ctx context.Context) {
 	ticker := time.NewTicker(s.cfg.Look)
 	defer ticker.Stop()
@@ -173,9 +213,16 @@ func (s *Service) watch(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		s.gate.sweep(ctx)
+		now := time.Now()
+		s.dropSessions(ctx, s.gate.sweep(ctx, now.Add(-s.cfg.SessionLife)))
 		if err := s.broker.forgetPictures(ctx); err != nil && ctx.Err() == nil {
 			s.deps.Logger.Warn("MQTT: retained pictures were not deleted", "error", err)
 		}
+		dropped, err := s.broker.trim(ctx)
+		s.metrics.droppedMessages.Add(float64(dropped))
+		if err != nil && ctx.Err() == nil {
+			s.deps.Logger.Warn("MQTT: what waits for devices that are away was not trimmed", "error", err)
+		}
+		s.note(ctx, now)
 	}
 }

@@ -64,6 +64,16 @@ func parsePush(topic string) (p pushed, ok bool) {
 // errorTopic is where the answer to a refused push goes.
 func errorTopic(topic string) string { return errorsPrefix + strings.TrimPrefix(topic, pushPrefix) }
 
+// parseStatus reads the topic on which a device says how it is, and its last will.
+func parseStatus(topic string) (tokenID string, ok bool) {
+	rest, ok := strings.CutPrefix(topic, stationsPrefix)
+	parts := strings.Split(rest, "/")
+	if !ok || len(parts) != 4 || parts[1] != "devices" || parts[3] != "status" {
+		return "", false
+	}
+	return parts[2], true
+}
+
 // subscriptions are the filters of what devices push, with their quality of
 // service. A deposit waits on this server's disk until it is on the queue's;
 // frames and words are worth nothing later, and frames must not be stored.
@@ -73,4 +83,6 @@ var subscriptions = map[string]byte{
 	pushPrefix + "+/bins/+/deposits/+": 1,
 	pushPrefix + "+/correction":        0,
 	pushPrefix + "+/shown":             0,
+
+	stationsPrefix + "+/devices/+/status": 0,
 }

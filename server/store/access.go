@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -80,6 +81,21 @@ func (s *Store) GetToken(ctx context.Context, id string) (Token, error) {
 // cursor of the next page, empty on the last one.
 func (s *Store) ListTokens(ctx context.Context, after string, limit int) (items []Token, next string, err error) {
 	return listPlaces(ctx, s, "list tokens", selectTokens, where{}, PlaceFilter{After: after, Limit: limit}, scanToken, func(t Token) string { return t.ID })
+}
+
+// TokensNaming returns the tokens with a scope for one of the stations or cameras,
+// by their ids, but for those that ended, by revocation or expiry, before a time.
+func (s *Store) TokensNaming(ctx context.Context, ids []string, endedSince time.Time) ([]Token, error) {
+	var w where
+	w.add("(revoked_at IS NULL OR revoked_at >= $)", micros(endedSince))
+	w.add("(expires_at IS NULL OR expires_at >= $)", micros(endedSince))
+	// Scopes are stored as JSON; an id holds nothing that LIKE or JSON know.
+	named, args := make([]string, len(ids)), make([]any, len(ids))
+	for n, id := range ids {
+		named[n], args[n] = "scopes LIKE $", `%:`+id+`"%`
+	}
+	w.add("("+strings.Join(named, " OR ")+")", args...)
+	return readAll(ctx, s, "tokens naming", scanToken, selectTokens+w.String()+` ORDER BY created_at, id`, w.args...)
 }
 
 // RevokeToken ends a token for ever; one that is revoked already keeps its

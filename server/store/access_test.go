@@ -306,3 +306,32 @@ func TestPostgresGoesAway(t *testing.T) {
 	}, time.Minute, 50*time.Millisecond)
 	require.EqualValues(t, 2, i.Seq)
 }
+
+func TestTokensNaming(t *testing.T) { onBoth(t, testTokensNaming) }
+
+func testTokensNaming(t *testing.T, st *store.Store) {
+	ctx := ctxOf(t)
+	for n, scopes := range [][]string{{"screen:gate"}, {"read", "camera:cam"}, {"listen:gate-2"}, {"listen:agate"}, {"admin"}, {"agent:gate"}, {"station:gate"}} {
+		ended := epoch.Add(time.Duration(n) * time.Hour)
+		tok := &store.Token{ID: string(rune('a' + n)), Scopes: scopes, CreatedAt: epoch}
+		switch n {
+		case 5:
+			tok.RevokedAt = &ended
+		case 6:
+			tok.ExpiresAt = &ended
+		}
+		require.NoError(t, st.CreateToken(ctx, tok, tok.ID))
+	}
+	ids := func(since time.Time, names ...string) (out []string) {
+		tokens, err := st.TokensNaming(ctx, names, since)
+		require.NoError(t, err)
+		for _, tok := range tokens {
+			out = append(out, tok.ID)
+		}
+		return out
+	}
+	require.Equal(t, []string{"a", "b", "f", "g"}, ids(epoch, "gate", "cam"))
+	require.Equal(t, []string{"a", "g"}, ids(epoch.Add(5*time.Hour+time.Minute), "gate"))
+	require.Equal(t, []string{"c"}, ids(epoch, "gate-2"))
+	require.Empty(t, ids(epoch, "nowhere"))
+}

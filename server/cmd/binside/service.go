@@ -89,6 +89,7 @@ type service struct {
 	api       *api.Server
 	listener  net.Listener
 	mqtt      *mqtt.Service // nil where it does not listen
+	mqttUp    atomic.Bool   // whether mqtt is set and has started
 	agents    *agents.Service
 	uplink    *uplink.Uplink
 
@@ -362,6 +363,9 @@ func (s *service) startAPI(ctx context.Context) error {
 	if s.agents != nil {
 		deps.Agents = s.agents
 	}
+	if s.mqttListen() != "" {
+		deps.MQTT = s.mqttStanding
+	}
 	if s.demo != nil {
 		deps.Demonstration = s.demo
 	}
@@ -380,37 +384,6 @@ func (s *service) startAPI(ctx context.Context) error {
 	}
 	go func() { s.served <- s.api.Listen(s.listener) }()
 	s.onClose("api", func(ctx context.Context) error { return errors.Join(s.api.Shutdown(ctx), <-s.served) })
-	return nil
-}
-
-// startMQTT comes after the API, whose answers it carries.
-func (s *service) startMQTT(ctx context.Context) error {
-	c := s.cfg.MQTT
-	if c.Listen == "" && s.cfg.Demo.Enabled {
-		c.Listen = "127.0.0.1:0"
-	}
-	if c.Listen == "" {
-		return nil
-	}
-	devices, err := mqtt.New(mqtt.Config{
-		Listen: c.Listen, TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxClients: c.MaxClients,
-		Dir: filepath.Join(s.cfg.DataDir, "mqtt"), NoSync: !s.cfg.Queue.Sync, MaxPicture: int(s.cfg.Decoder.MaxBytes),
-	}, mqtt.Deps{
-		Auth: s.auth, BinSide: s.api, Store: s.store, Cameras: s.cameras, Hub: s.hub, Changes: s.changes,
-		Registerer: s.registry, Logger: s.log,
-	})
-	if err != nil {
-		return err
-	}
-	if err := devices.Start(ctx); err != nil {
-		return err
-	}
-	s.mqtt = devices
-	s.onClose("MQTT", func(ctx context.Context) error { devices.Close(ctx); return nil })
-	s.log.Info("listening for MQTT devices", "address", devices.Addr())
-	if host, _, err := net.SplitHostPort(devices.Addr()); err == nil && c.TLSCert == "" && !net.ParseIP(host).IsLoopback() {
-		s.log.Warn("MQTT devices send their tokens in plain text: set mqtt.tls_cert and mqtt.tls_key", "address", devices.Addr())
-	}
 	return nil
 }
 
@@ -441,7 +414,8 @@ func (s *service) receiptAt() string {
 }
 
 // components says how the parts do, for /readyz. Model, queue and records are
-// needed; without the object store evidence waits on disk.
+// needed; without the object store evidence waits on disk, and without MQTT the
+// screens go on.
 func (s *service) components(ctx context.Context) map[string]api.Readiness {
 	needed := func(err error) api.Readiness {
 		if err != nil {
@@ -457,6 +431,9 @@ func (s *service) components(ctx context.Context) map[string]api.Readiness {
 	}
 	if s.uplink != nil {
 		out["uplink"] = uplinkReadiness(s.uplink.Status())
+	}
+	if s.mqttListen() != "" {
+		out["mqtt"] = s.mqttReadiness(ctx)
 	}
 	if spool, ok := s.objects.(*object.Spool); ok && spool.Degraded() {
 		out["objects"] = api.Readiness{Status: api.Degraded, Detail: fmt.Sprintf("%d objects wait on disk", spool.Pending().Objects)}

@@ -1,13 +1,15 @@
 import { useEffect, useState } from "react";
 import { api, Problem } from "./api";
 import type { Latency, PromptSettings, Prompts, Station, StepLatency, VoicePack } from "./api";
+import { DevicesPanel } from "./DevicesPanel";
 import { Notice } from "./Notice";
 import { useI18n } from "./i18n";
 import type { Word } from "./i18n";
 import { path } from "./screen";
 import "./station.css";
 
-/** StationPage is one station: how its residents are told, and how quickly. */
+/** StationPage is one station: its devices, how its residents are told, and how
+ * quickly. */
 export function StationPage({ id, admin }: { id: string; admin: boolean }) {
   const { t } = useI18n();
   const [loaded, setLoaded] = useState<{ station: Station; settings: PromptSettings; voices: VoicePack[] }>();
@@ -32,6 +34,7 @@ export function StationPage({ id, admin }: { id: string; admin: boolean }) {
         <span className="quiet">{station.region_path.split("/").filter(Boolean).join(" › ")}</span>
         <a href={path(station.id)} target="_blank" rel="noreferrer">{t("screenOf")}</a>
       </header>
+      <DevicesPanel station={id} zone={station.time_zone} admin={admin} />
       <LatencyPanel id={id} />
       <SettingsForm id={id} settings={settings} voices={voices} admin={admin} onSaved={(own) => setLoaded({ ...loaded, settings: { ...settings, own } })} />
     </div>

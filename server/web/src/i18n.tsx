@@ -2,6 +2,7 @@ import { createContext, useContext, useMemo, useState } from "react";
 import type { ReactNode } from "react";
 import type { Problem, Text } from "./api";
 import { cameraWords } from "./words-cameras";
+import { deviceWords } from "./words-devices";
 import phrases from "./phrases.json";
 
 export type Language = "zh" | "en";
@@ -9,6 +10,7 @@ export type Language = "zh" | "en";
 // Every word that a person sees, but for names that come from the server.
 const words = {
   ...cameraWords,
+  ...deviceWords,
   product: { zh: "桶边督导", en: "Bin-side inspection" },
   wall: { zh: "实时墙", en: "Live wall" },
   samples: { zh: "样本", en: "Samples" },
