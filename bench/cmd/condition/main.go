@@ -30,7 +30,7 @@ import (
 type settings struct {
 	cache, bottles, out, only   string
 	days, faults, deposits, par int
-	hours, from                 float64
+	hours, faultHours, from     float64
 	seed                        uint64
 }
 
@@ -49,7 +49,8 @@ func main() {
 	flag.IntVar(&s.deposits, "deposits", 60, "deposits of the demonstration that are painted")
 	flag.IntVar(&s.par, "parallel", 2, "days that are shown at the same time")
 	flag.Float64Var(&s.hours, "hours", 24, "how long a day is")
-	flag.Float64Var(&s.from, "from", 9, "the hour at which it begins")
+	flag.Float64Var(&s.faultHours, "fault-hours", 24, "how long a day with faults is")
+	flag.Float64Var(&s.from, "from", 13, "the hour at which it begins")
 	flag.Uint64Var(&s.seed, "seed", 1, "decides everything that is random")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -62,8 +63,8 @@ func main() {
 }
 
 func run(ctx context.Context, s settings, w io.Writer) error {
-	if s.days < 1 || s.faults < 0 || s.hours <= 0 || s.par < 1 {
-		return errors.New("days, hours and parallel must be positive, faults not negative")
+	if s.days < 1 || s.faults < 0 || s.hours <= 0 || s.faultHours <= 0 || s.par < 1 {
+		return errors.New("days, hours, fault-hours and parallel must be positive, faults not negative")
 	}
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
 	clips, err := load(ctx, s, say)

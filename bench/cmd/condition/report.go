@@ -59,6 +59,7 @@ func measure(ctx context.Context, s settings, clips []footage, say func(string, 
 	type job struct {
 		clip   footage
 		seed   uint64
+		hours  float64
 		faults int
 	}
 	var jobs []job
@@ -67,11 +68,11 @@ func measure(ctx context.Context, s settings, clips []footage, say func(string, 
 			continue
 		}
 		for i := range s.days {
-			j := job{c, s.seed + uint64(i), s.faults}
 			if i == 0 {
-				j.faults = 0
+				jobs = append(jobs, job{c, s.seed, s.hours, 0})
+			} else {
+				jobs = append(jobs, job{c, s.seed + uint64(i), s.faultHours, s.faults})
 			}
-			jobs = append(jobs, j)
 		}
 	}
 	r.Days = make([]day, len(jobs))
@@ -81,7 +82,7 @@ func measure(ctx context.Context, s settings, clips []footage, say func(string, 
 		group.Go(func() error {
 			hours := func(h float64) time.Duration { return time.Duration(h * float64(time.Hour)) }
 			made, err := conditiontest.NewDay(j.clip.frames, conditiontest.Options{
-				Seed: 100*j.seed + uint64(len(j.clip.name)), From: hours(s.from), Length: hours(s.hours), Step: step,
+				Seed: 100*j.seed + uint64(len(j.clip.name)), From: hours(s.from), Length: hours(j.hours), Step: step,
 			})
 			if err != nil {
 				return err

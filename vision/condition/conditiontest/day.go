@@ -185,7 +185,7 @@ func (d *Day) Next(f *Fault) (s Shot, ok bool, err error) {
 		img := f.image(&vision.Image{Width: d.work.w, Height: d.work.h, Pix: d.work.pix})
 		copy(d.work.pix, img.Pix)
 	}
-	lit := d.illuminate(t, events)
+	lit := d.illuminate(t, events, f != nil && f.kind == condition.Covered)
 	shown := vision.NewImage(d.work.w, d.work.h)
 	d.sensor.expose(d.work, d.glare(events), shown.Pix)
 	for _, e := range events {
@@ -243,8 +243,9 @@ func (d *Day) scene(t time.Duration, events []event) {
 	}
 }
 
-// illuminate lets light fall on the scene and the camera get used to it.
-func (d *Day) illuminate(t time.Duration, events []event) (lit bool) {
+// illuminate lets light fall on the scene, or evenly on what covers the lens,
+// and the camera get used to it.
+func (d *Day) illuminate(t time.Duration, events []event, covered bool) (lit bool) {
 	h := elevation(d.date, d.clock(t))
 	direct, sky := daylight(h, d.clouds.at(t))
 	lamp := d.lamp.light(t, d.clock(t), direct+sky)
@@ -256,6 +257,9 @@ func (d *Day) illuminate(t time.Duration, events []event) (lit bool) {
 	dark := sky < 25
 	d.sensor.adapt(d.opt.Step)
 	d.sensor.light(func(x, y float64) (e [3]float64) {
+		if covered {
+			x, y = 0.5, 0.5
+		}
 		u, v := x-0.5, y-0.5
 		sun := direct
 		if direct > 0 {

@@ -122,6 +122,18 @@ type watcher struct {
 // laid over it in random order at random times at which the light is good,
 // evenly spread over the hours that are left, and last 20 to 60 seconds.
 func Watch(ctx context.Context, day *Day, m *condition.Monitor, kinds []condition.Kind, n int) (*Tally, error) {
+	w := newWatcher(day, m, kinds, n)
+	for ctx.Err() == nil {
+		shot, more, err := day.Next(w.fault)
+		if err != nil || !more {
+			return w.tally, err
+		}
+		w.look(shot)
+	}
+	return nil, ctx.Err()
+}
+
+func newWatcher(day *Day, m *condition.Monitor, kinds []condition.Kind, n int) *watcher {
 	w := &watcher{day: day, monitor: m, rng: rand.New(rand.NewPCG(day.opt.Seed, 59)), done: true}
 	w.tally = &Tally{FalseAlarms: map[condition.Kind]int{}}
 	for _, k := range kinds {
@@ -135,14 +147,7 @@ func Watch(ctx context.Context, day *Day, m *condition.Monitor, kinds []conditio
 		// Half of the day may be night.
 		w.pause = max(day.opt.Length/2/time.Duration(len(w.queue))-40*time.Second, 45*time.Second)
 	}
-	for ctx.Err() == nil {
-		shot, more, err := day.Next(w.fault)
-		if err != nil || !more {
-			return w.tally, err
-		}
-		w.look(shot)
-	}
-	return nil, ctx.Err()
+	return w
 }
 
 func (w *watcher) look(s Shot) {
