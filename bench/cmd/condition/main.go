@@ -50,7 +50,7 @@ func main() {
 	flag.IntVar(&s.par, "parallel", 2, "days that are shown at the same time")
 	flag.Float64Var(&s.hours, "hours", 24, "how long a day is")
 	flag.Float64Var(&s.faultHours, "fault-hours", 24, "how long a day with faults is")
-	flag.Float64Var(&s.from, "from", 13, "the hour at which it begins")
+	flag.Float64Var(&s.from, "from", 15.5, "the hour at which it begins")
 	flag.Uint64Var(&s.seed, "seed", 1, "decides everything that is random")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -113,9 +113,9 @@ func measure(ctx context.Context, s settings, clips []footage, say func(string, 
 
 func (r *report) sum() {
 	for _, d := range r.Days {
-		r.Alarms += d.Sum()
+		r.Alarms += conditiontest.Sum(d.FalseAlarms)
 		r.Hours += d.Hours
-		r.WorstDay = max(r.WorstDay, d.Sum())
+		r.WorstDay = max(r.WorstDay, conditiontest.Sum(d.FalseAlarms))
 		for _, f := range d.Faults {
 			i := slices.IndexFunc(r.Faults, func(g found) bool { return g.Kind == f.Kind })
 			if i < 0 {
@@ -133,8 +133,8 @@ func (r *report) sum() {
 }
 
 func (d day) String() string {
-	return fmt.Sprintf("%-14s seed %d: %6d frames, %5.2f h looked at, %2d false alarms %v for %.0f s, %d frames doubted, not believed %.0f s, night %.0f s (believed %.0f s, said %d times)",
-		d.Footage, d.Seed, d.Frames, d.Hours, d.Sum(), d.FalseAlarms, d.FalseSeconds, d.Doubted, d.NotBelieved, d.Night, d.NightBelieved, d.NightAlarms)
+	return fmt.Sprintf("%-14s seed %d: %6d frames, %5.2f h looked at, %2d false alarms %v for %.0f s, %v frames doubted, not believed %.0f s, night %.0f s (believed %.0f s, said %d times)",
+		d.Footage, d.Seed, d.Frames, d.Hours, conditiontest.Sum(d.FalseAlarms), d.FalseAlarms, d.FalseSeconds, d.Doubted, d.NotBelieved, d.Night, d.NightBelieved, d.NightAlarms)
 }
 
 func (r *report) String() string {
@@ -154,7 +154,7 @@ func (r *report) String() string {
 func (r *report) check() error {
 	var errs []error
 	for _, d := range r.Days {
-		if n := d.Sum(); n > mostAlarms {
+		if n := conditiontest.Sum(d.FalseAlarms); n > mostAlarms {
 			errs = append(errs, fmt.Errorf("%s, seed %d: %d false alarms, at most %d a day", d.Footage, d.Seed, n, mostAlarms))
 		}
 	}

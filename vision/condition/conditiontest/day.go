@@ -267,8 +267,9 @@ func (d *Day) illuminate(t time.Duration, events []event, covered bool) (lit boo
 			pole := min(max((math.Abs(u*px+v*py-foot)-0.02)*80+0.5, 0), 1)
 			sun *= house * pole
 		}
-		// Some light is everywhere in a town.
-		e = [3]float64{sun + sky + 0.3, sun + sky + 0.3, sun + sky + 0.3}
+		// A full moon's light is always there.
+		lux := sun + sky + 0.1
+		e = [3]float64{lux, lux, lux}
 		if lamp > 0 {
 			r := ((x-d.lamp.x)*(x-d.lamp.x) + (y-d.lamp.y)*(y-d.lamp.y)) / (d.lamp.r * d.lamp.r)
 			part := lamp * (0.1 + 0.9*math.Exp(-r))

@@ -21,19 +21,19 @@ func elevation(n int, t time.Duration) float64 {
 }
 
 // daylight is the horizontal illuminance in lux that the sun throws directly and
-// that comes from the sky. clear is the share of a clear sky, 0 to 1: by day the
+// that comes from the sky. open is the share of a clear sky, 0 to 1: by day the
 // formulas of IES RP-21 (1984) for a clear and an overcast sky, mixed; below the
 // horizon the logarithm between the limits of twilight, 3.4 lx at -6° and 0.008
 // at -12° (Seidelmann, Explanatory Supplement to the Astronomical Almanac, 1992,
 // 491).
-func daylight(h, clear float64) (direct, sky float64) {
+func daylight(h, open float64) (direct, sky float64) {
 	if h > 0 {
 		s := math.Sin(h)
-		direct = clear * 127500 * math.Exp(-0.21/s) * s
-		return direct, clear*(800+15500*math.Sqrt(s)) + (1-clear)*(300+21000*s)
+		direct = open * 127500 * math.Exp(-0.21/s) * s
+		return direct, open*(800+15500*math.Sqrt(s)) + (1-open)*(300+21000*s)
 	}
 	knots := [][2]float64{{0, 800}, {-6, 3.4}, {-12, 0.008}}
-	d, veil := h/degree, clear+(1-clear)*300/800
+	d, veil := h/degree, open+(1-open)*300/800
 	for i := 1; i < len(knots); i++ {
 		if a, b := knots[i-1], knots[i]; d >= b[0] {
 			part := (a[0] - d) / (a[0] - b[0])
@@ -72,11 +72,11 @@ func (r *ramp) at(t time.Duration) float64 {
 func clouds(rng *rand.Rand, from, to time.Duration) ramp {
 	r := ramp{{from, rng.Float64()}}
 	for t := from; t < to; {
-		clear := rng.Float64() // of this sky
+		open := rng.Float64() // of this sky
 		end := t + between(rng, 20*time.Minute, 2*time.Hour)
 		for t < end {
 			value := 0.05 * rng.Float64()
-			if rng.Float64() < clear {
+			if rng.Float64() < open {
 				value = 0.85 + 0.15*rng.Float64()
 			}
 			edge := time.Duration(float64(time.Second) * math.Pow(60, rng.Float64()))

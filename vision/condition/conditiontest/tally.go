@@ -65,10 +65,10 @@ type Tally struct {
 	// FalseAlarms are the changes to a kind that neither a fault nor the light
 	// allows, and true nights that would not end.
 	FalseAlarms map[condition.Kind]int `json:"false_alarms"`
-	// FalseSeconds is how long a well camera was not believed, Doubted the frames
-	// of a believed and well one that were doubted.
-	FalseSeconds float64 `json:"false_s"`
-	Doubted      int     `json:"doubted_frames"`
+	// FalseSeconds is how long a well camera was not believed, Doubted how many
+	// frames of a believed and well one were doubted, by what they looked like.
+	FalseSeconds float64                `json:"false_s"`
+	Doubted      map[condition.Kind]int `json:"doubted_frames"`
 	// NotBelieved is the time in no good state, true nights included; Night is
 	// the time that was surely night, NightBelieved how much of it was believed
 	// for longer than Within.
@@ -76,7 +76,9 @@ type Tally struct {
 	Night         float64 `json:"night_s"`
 	NightBelieved float64 `json:"night_believed_s"`
 	NightAlarms   int     `json:"night_alarms"`
-	Faults        []Found `json:"faults,omitempty"`
+	// Lamp is how long the street lamp was on.
+	Lamp   float64 `json:"lamp_s"`
+	Faults []Found `json:"faults,omitempty"`
 	// Alarms are the false ones' times and kinds.
 	Alarms []Alarm `json:"alarms,omitempty"`
 }
@@ -87,10 +89,10 @@ type Alarm struct {
 	Kind condition.Kind `json:"kind"`
 }
 
-// Sum is the number of false alarms.
-func (t *Tally) Sum() int {
+// Sum is the number of all kinds.
+func Sum(kinds map[condition.Kind]int) int {
 	n := 0
-	for _, k := range t.FalseAlarms {
+	for _, k := range kinds {
 		n += k
 	}
 	return n
@@ -135,7 +137,7 @@ func Watch(ctx context.Context, day *Day, m *condition.Monitor, kinds []conditio
 
 func newWatcher(day *Day, m *condition.Monitor, kinds []condition.Kind, n int) *watcher {
 	w := &watcher{day: day, monitor: m, rng: rand.New(rand.NewPCG(day.opt.Seed, 59)), done: true}
-	w.tally = &Tally{FalseAlarms: map[condition.Kind]int{}}
+	w.tally = &Tally{FalseAlarms: map[condition.Kind]int{}, Doubted: map[condition.Kind]int{}}
 	for _, k := range kinds {
 		w.tally.Faults = append(w.tally.Faults, Found{Kind: k, N: n})
 		for range n {
@@ -229,6 +231,9 @@ func count(is bool) int {
 func (w *watcher) judge(s Shot, state condition.State, changed bool) {
 	t, step := w.tally, w.day.opt.Step
 	t.Hours += step.Hours()
+	if s.Lamp {
+		t.Lamp += step.Seconds()
+	}
 	if state.Kind != condition.Good {
 		t.NotBelieved += step.Seconds()
 	}
@@ -238,7 +243,7 @@ func (w *watcher) judge(s Shot, state condition.State, changed bool) {
 	allowed := s.Light.allows(state.Kind)
 	if state.Kind == condition.Good {
 		if s.Light.well() && state.Latest != condition.Good {
-			t.Doubted++
+			t.Doubted[state.Latest]++
 		}
 		w.wrong, w.late = 0, false
 		if allowed {
