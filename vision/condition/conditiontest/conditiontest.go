@@ -19,8 +19,6 @@ type Fault struct {
 	skew  time.Duration
 
 	frozen *vision.Image
-
-	found, doubted bool // of a day's tally
 }
 
 // New draws a fault of the kind: how bad it is, and where, depends on the seed.

@@ -154,6 +154,41 @@ func TestWatchCountsFalseAlarms(t *testing.T) {
 	require.Equal(t, map[condition.Kind]int{condition.Covered: 1}, w.tally.Doubted)
 }
 
+// Somebody right before the lens is no fault for some seconds, and one for a
+// minute, as what or whom is all the same.
+func TestSomebodyBeforeTheLens(t *testing.T) {
+	const from = 12 * time.Hour
+	hidden := func(stays time.Duration) (kinds []condition.Kind, doubted int) {
+		d, err := NewDay(wall(4), Options{Seed: 1, From: from, Length: 90 * time.Second, Step: step})
+		require.NoError(t, err)
+		d.plan = &plan{events: []event{{
+			what: visitor, from: from + 30*time.Second, to: from + 30*time.Second + stays,
+			x: 0.5, y: 0.55, w: 1.2, h: 1.2, dx: 1, colour: [3]float64{60, 70, 120}, texture: 0.3,
+		}}}
+		m, err := condition.New(condition.DefaultConfig())
+		require.NoError(t, err)
+		for {
+			s, more, err := d.Next(nil)
+			require.NoError(t, err)
+			if !more {
+				return kinds, doubted
+			}
+			state, changed := m.Observe(s.Frame)
+			if changed {
+				kinds = append(kinds, state.Kind)
+			}
+			doubted += count(state.Latest != condition.Good)
+		}
+	}
+	kinds, doubted := hidden(7 * time.Second)
+	require.Empty(t, kinds)
+	require.Greater(t, doubted, 6, "but what is shown meanwhile is not believed")
+	kinds, _ = hidden(40 * time.Second)
+	require.Len(t, kinds, 2)
+	require.NotEqual(t, condition.Good, kinds[0])
+	require.Equal(t, condition.Good, kinds[1])
+}
+
 func BenchmarkNext(b *testing.B) {
 	d, err := NewDay(wall(10), Options{Seed: 1, From: 9 * time.Hour, Length: 1000 * time.Hour, Step: step})
 	require.NoError(b, err)

@@ -3,6 +3,7 @@ package conditiontest
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/binside/binside/vision/condition"
@@ -110,11 +111,13 @@ type watcher struct {
 	next    time.Time     // not before then
 	wellFor time.Duration
 
-	fault    *Fault
-	last     *Fault
-	from, to time.Time // of the present or last fault
-	lamp     bool
-	done     bool // the last fault's end is judged
+	// The present fault, or nil; the rest is of it or the last one.
+	fault          *Fault
+	kind           condition.Kind
+	from, to       time.Time
+	found, doubted bool
+	lamp           bool
+	judged         bool // its end is
 
 	wrong, night time.Duration // for how long the state has been so
 	late         bool
@@ -136,7 +139,7 @@ func Watch(ctx context.Context, day *Day, m *condition.Monitor, kinds []conditio
 }
 
 func newWatcher(day *Day, m *condition.Monitor, kinds []condition.Kind, n int) *watcher {
-	w := &watcher{day: day, monitor: m, rng: rand.New(rand.NewPCG(day.opt.Seed, 59)), done: true}
+	w := &watcher{day: day, monitor: m, rng: rand.New(rand.NewPCG(day.opt.Seed, 59)), judged: true}
 	w.tally = &Tally{FalseAlarms: map[condition.Kind]int{}, Doubted: map[condition.Kind]int{}}
 	for _, k := range kinds {
 		w.tally.Faults = append(w.tally.Faults, Found{Kind: k, N: n})
@@ -175,49 +178,50 @@ func (w *watcher) inject(s Shot, state condition.State) bool {
 		w.wellFor = 0
 	}
 	if w.fault != nil {
-		f := w.found(w.fault.kind)
-		since := at.Sub(w.from)
-		if state.Kind == w.fault.kind && since <= Within && !w.fault.found {
-			w.fault.found = true
-			f.Found++
-			f.FoundByLamp += count(w.lamp)
-		}
-		if !w.fault.doubted && since <= 3*time.Second && (state.Kind != condition.Good || state.Latest != condition.Good) {
-			w.fault.doubted = true
-			f.Doubted++
-		}
-		if !at.Before(w.to) {
-			w.last, w.fault, w.done = w.fault, nil, false
-		}
+		w.broken(at, state)
 		return true
 	}
-	if !w.done {
+	if !w.judged {
 		if at.Sub(w.to) < recovery {
 			return true
 		}
-		w.done = true
-		w.found(w.last.kind).Mended += count(state.Kind == condition.Good || !s.Light.well())
+		w.judged = true
+		w.of(w.kind).Mended += count(state.Kind == condition.Good || !s.Light.well())
 		w.next = at.Add(time.Duration(w.rng.ExpFloat64() * float64(w.pause) / 2)).Add(w.pause / 4)
 	}
 	if len(w.queue) == 0 || at.Before(w.next) || w.wellFor < time.Minute {
 		return false
 	}
-	w.fault = New(w.queue[0], w.rng.Uint64())
-	w.queue = w.queue[1:]
+	w.kind, w.found, w.doubted, w.judged = w.queue[0], false, false, false
+	w.fault, w.queue = New(w.kind, w.rng.Uint64()), w.queue[1:]
 	w.from, w.to, w.lamp = at, at.Add(between(w.rng, 20*time.Second, time.Minute)), s.Lamp
-	f := w.found(w.fault.kind)
+	f := w.of(w.kind)
 	f.Injected++
 	f.ByLamp += count(w.lamp)
 	return false
 }
 
-func (w *watcher) found(kind condition.Kind) *Found {
-	for i := range w.tally.Faults {
-		if w.tally.Faults[i].Kind == kind {
-			return &w.tally.Faults[i]
-		}
+// broken counts how soon the present fault is doubted and found, and ends it.
+func (w *watcher) broken(at time.Time, state condition.State) {
+	f, since := w.of(w.kind), at.Sub(w.from)
+	if state.Kind == w.kind && since <= Within && !w.found {
+		w.found = true
+		f.Found++
+		f.FoundByLamp += count(w.lamp)
 	}
-	return nil
+	if !w.doubted && since <= 3*time.Second && (state.Kind != condition.Good || state.Latest != condition.Good) {
+		w.doubted = true
+		f.Doubted++
+	}
+	if !at.Before(w.to) {
+		w.fault = nil
+	}
+}
+
+// of is the count of a kind's faults.
+func (w *watcher) of(kind condition.Kind) *Found {
+	i := slices.IndexFunc(w.tally.Faults, func(f Found) bool { return f.Kind == kind })
+	return &w.tally.Faults[i]
 }
 
 func count(is bool) int {
