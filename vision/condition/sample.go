@@ -101,15 +101,21 @@ func (s *sample) measureEdges() {
 	clear(s.detail)
 	clear(s.mean)
 	for y := 1; y < min(s.h-1, s.trows*tile); y++ {
-		up, row, down := s.luma[(y-1)*s.w:], s.luma[y*s.w:], s.luma[(y+1)*s.w:]
-		for x := 1; x < s.w-1; x++ {
-			dx, dy := int(row[x+1])-int(row[x-1]), int(down[x])-int(up[x])
-			square := float64(dx*dx + dy*dy)
-			t := y/tile*s.tcols + x/tile
-			s.detail[t] += square
-			s.mean[t] += float64(row[x])
+		up, row, down := s.luma[(y-1)*s.w:y*s.w], s.luma[y*s.w:(y+1)*s.w], s.luma[(y+1)*s.w:(y+2)*s.w]
+		for i := range s.cols {
+			squares, sum, length := 0, 0, float32(0)
+			for x := max(i*cell, 1); x < min(i*cell+cell, s.w-1); x++ {
+				dx, dy := int(row[x+1])-int(row[x-1]), int(down[x])-int(up[x])
+				square := dx*dx + dy*dy
+				squares += square
+				sum += int(row[x])
+				length += float32(math.Sqrt(float64(float32(square))))
+			}
+			t := y/tile*s.tcols + i*cell/tile
+			s.detail[t] += float64(squares)
+			s.mean[t] += float64(sum)
 			if c := y / cell; c < s.rows {
-				s.edges[c*s.cols+x/cell] += math.Sqrt(square)
+				s.edges[c*s.cols+i] += float64(length)
 			}
 		}
 	}

@@ -60,15 +60,18 @@ func newSensor(usual *picture, rng *rand.Rand) *sensor {
 	return s
 }
 
+// means are those of the channels, of every seventh pixel.
 func means(pix []byte) (m [3]float64) {
 	var sum [3]int
-	for i := 0; i+2 < len(pix); i += 3 {
+	n := 0
+	for i := 0; i+2 < len(pix); i += 21 {
 		sum[0] += int(pix[i])
 		sum[1] += int(pix[i+1])
 		sum[2] += int(pix[i+2])
+		n++
 	}
 	for c := range m {
-		m[c] = max(float64(3*sum[c])/float64(len(pix)), 0.5)
+		m[c] = max(float64(sum[c])/float64(max(n, 1)), 0.5)
 	}
 	return m
 }
@@ -100,23 +103,27 @@ func (s *sensor) settle(lux float64) {
 
 // light computes the gain of every patch for an illuminance in lux.
 func (s *sensor) light(lux func(x, y float64) [3]float64) {
+	var factor [3]float64
+	for c := range factor {
+		factor[c] = math.Sqrt(s.exposure * s.balance[c])
+	}
 	for j := range s.rows {
 		for i := range s.cols {
 			e := lux(float64(i*patch)/float64(s.w), float64(j*patch)/float64(s.h))
 			for c := range 3 {
-				s.gains[c][j*s.cols+i] = min(math.Sqrt(e[c]*s.exposure*s.balance[c]), 8)
+				s.gains[c][j*s.cols+i] = min(math.Sqrt(e[c])*factor[c], 8)
 			}
 		}
 	}
 }
 
-// truth is the light of the usual scene, by every fourth pixel of every fourth
+// truth is the light of the usual scene, by every eighth pixel of every fourth
 // row.
 func (s *sensor) truth() Light {
 	var histogram [256]int
 	n := 0
 	for y := 0; y < s.h; y += 4 {
-		for x := 0; x < s.w; x += 4 {
+		for x := 0; x < s.w; x += 8 {
 			g := y/patch*s.cols + x/patch
 			var v [3]float64
 			for c := range 3 {
@@ -164,15 +171,16 @@ func (s *sensor) expose(p *picture, glare float64, dst []byte) {
 func (s *sensor) line(src, dst []byte, noise []int8, gains []int32, strength, veil int32) {
 	for i := range s.w / patch {
 		const n = 3 * patch
-		from, to, random := src[n*i:n*i+n], dst[n*i:n*i+n], noise[n*i:n*i+n]
-		for c := range 3 {
-			g := gains[3*i+c]
-			by := (gains[3*i+3+c] - g) / patch
-			for k := c; k < n; k += 3 {
-				v := (int32(from[k])*g + veil + strength*int32(random[k])) >> 8
-				to[k] = byte(min(max(v, 0), 255))
-				g += by
-			}
+		from, to, random, g := src[n*i:n*i+n], dst[n*i:n*i+n], noise[n*i:n*i+n], gains[3*i:3*i+6]
+		r, gr, b := g[0], g[1], g[2]
+		dr, dg, db := (g[3]-r)/patch, (g[4]-gr)/patch, (g[5]-b)/patch
+		for k := 0; k+2 < n; k += 3 {
+			to[k] = level((int32(from[k])*r + veil + strength*int32(random[k])) >> 8)
+			to[k+1] = level((int32(from[k+1])*gr + veil + strength*int32(random[k+1])) >> 8)
+			to[k+2] = level((int32(from[k+2])*b + veil + strength*int32(random[k+2])) >> 8)
+			r, gr, b = r+dr, gr+dg, b+db
 		}
 	}
 }
+
+func level(v int32) byte { return byte(min(max(v, 0), 255)) }
