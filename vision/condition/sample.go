@@ -37,8 +37,9 @@ type sample struct {
 	// mean is the luma of each tile, relief how far it is from that of its
 	// neighbours, by theirs: the coarse pattern of things without that of light.
 	mean, relief []float64
-	// change is the variance of each tile's difference to the picture before.
-	change, sorted []float64
+	// noise is the variance of the sensor's noise, in levels squared.
+	noise  float64
+	sorted []float64
 
 	brightness float64 // mean luma, 0 to 1
 	white      float64 // share of pixels from 250 on
@@ -62,14 +63,14 @@ func (s *sample) measure(img *vision.Image, prev *sample) error {
 		s.edges = make([]float64, s.cols*s.rows)
 		tiles := s.tcols * s.trows
 		s.detail, s.mean, s.relief = make([]float64, tiles), make([]float64, tiles), make([]float64, tiles)
-		s.change, s.sorted = make([]float64, tiles), make([]float64, tiles)
+		s.sorted = make([]float64, tiles)
 	}
 	if err := cv.Luma(img, img.Rect(), s.luma, w, h); err != nil {
 		return fmt.Errorf("condition: %w", err)
 	}
 	s.measureLight()
 	s.measureEdges()
-	s.measureChange(prev)
+	s.measureNoise(prev)
 	s.compensate()
 	s.measureRelief()
 	return nil
@@ -131,15 +132,23 @@ func (s *sample) measureEdges() {
 	}
 }
 
-// measureChange compares with the picture before, by every second pixel of
-// every second row.
-func (s *sample) measureChange(prev *sample) {
-	clear(s.change)
+// measureNoise takes for noise what changes from picture to picture where least
+// does, and no more than what there is in the plainest parts. Wind that shakes
+// the camera changes all of it: the noise is believed to grow by 0.2% a picture
+// at most, to double in three minutes. White noise of variance v adds 4v to the
+// mean square of a gradient by central differences, and changes by 2v.
+func (s *sample) measureNoise(prev *sample) {
+	low := func(share int) float64 {
+		slices.Sort(s.sorted)
+		return s.sorted[len(s.sorted)/share]
+	}
+	copy(s.sorted, s.detail)
+	s.noise = low(20) / 4
 	if prev.w != s.w || prev.h != s.h {
 		return
 	}
 	const n = tile * tile / 4
-	for t := range s.change {
+	for t := range s.sorted {
 		x0, y0 := t%s.tcols*tile, t/s.tcols*tile
 		sum, squares := 0, 0
 		for y := y0; y < y0+tile; y += 2 {
@@ -151,34 +160,21 @@ func (s *sample) measureChange(prev *sample) {
 			}
 		}
 		mean := float64(sum) / n
-		s.change[t] = float64(squares)/n - mean*mean
+		s.sorted[t] = float64(squares)/n - mean*mean
 	}
+	s.noise = min(s.noise, low(5)/2, 1.002*prev.noise+0.01)
 }
 
-// noise is the variance of the sensor's noise, in levels squared: what changes
-// from picture to picture where least does, and no more than what there is in
-// the plainest parts. White noise of variance v adds 4v to the mean square of a
-// gradient by central differences, and changes by 2v.
-func (s *sample) noise() float64 {
-	low := func(values []float64, share int) float64 {
-		copy(s.sorted, values)
-		slices.Sort(s.sorted)
-		return s.sorted[len(s.sorted)/share]
-	}
-	return min(low(s.change, 5)/2, low(s.detail, 20)/4)
-}
-
-// compensate takes noise and brightness out of edges and detail.
+// compensate takes noise and brightness out of edges and detail. The length of a
+// gradient of noise alone is Rayleigh's: √(π/2)·√(2v).
 func (s *sample) compensate() {
-	v := s.noise()
 	for t, m := range s.mean {
-		s.detail[t] = max(0, s.detail[t]-4*v) / ((m + dim) * (m + dim))
+		s.detail[t] = max(0, s.detail[t]-4*s.noise) / ((m + dim) * (m + dim))
 	}
-	// The length of a gradient of noise alone is Rayleigh's: √(π/2)·√(2v).
 	for y := range s.rows {
 		for x := range s.cols {
 			e := &s.edges[y*s.cols+x]
-			*e = math.Sqrt(max(0, *e**e-math.Pi*v)) / (s.bright(x, y) + dim)
+			*e = math.Sqrt(max(0, *e**e-math.Pi*s.noise)) / (s.bright(x, y) + dim)
 		}
 	}
 }

@@ -93,13 +93,13 @@ func (u *usual) compare(s, prev *sample) Kind {
 	// A thing that stands before the camera hides detail, but shows its own
 	// outline; a lens out of focus, or a smear on it, only takes away.
 	switch {
-	case other && c.lost > 0.85 && c.fresh <= 0.03:
+	case other && c.lost > 0.85 && c.fresh <= 0.05:
 		return Covered
 	case other && still > 0.4:
 		return Moved
 	case other:
 		return Good
-	case c.lost > 0.65 && c.outline < 3*mostOutline:
+	case c.lost > 0.7 && c.outline < 3*mostOutline:
 		return Blurred
 	case c.longLost >= leastSmeared && c.outline < mostOutline && c.textured > leastCovered:
 		return Dirty
@@ -114,7 +114,7 @@ func (u *usual) compare(s, prev *sample) Kind {
 const sameScene = 0.32
 
 // leastSmeared is the share of the textured tiles that a smear covers.
-const leastSmeared = 0.2
+const leastSmeared = 0.16
 
 // mostOutline is how long the outlines in the picture that are not usual may be
 // for a smear, as a multiple of the root of the area that has lost its detail:
@@ -135,21 +135,21 @@ type contrast struct {
 }
 
 // contrast compares tile by tile, where the light lets it be seen: a tile's
-// usual detail in the present light must be textured, and it must not be burnt
-// out.
+// usual detail in the present light must be textured and stand out from the
+// noise, of which a tenth is left by chance, and it must not be burnt out.
 func (u *usual) contrast(s *sample) contrast {
 	var c contrast
 	n, gone := 0.0, 0.0
 	for t, usual := range u.detail {
 		light := (s.mean[t] + dim) * (s.mean[t] + dim)
 		d, expected := s.detail[t]*light, usual*light
-		c.fresh += share(d > 2.5*expected+2*textured)
-		if expected < textured || s.mean[t] > 245 {
+		c.fresh += share(d > 2.5*expected+2*(textured+s.noise))
+		if expected < textured+2*s.noise || s.mean[t] > 245 {
 			u.lost[t] *= 0.8
 			continue
 		}
 		n++
-		lost := d < 0.4*expected
+		lost := d < 0.4*(expected+s.noise)
 		c.lost += share(lost)
 		longLost := share(long(&u.lost[t], lost))
 		c.longLost += longLost

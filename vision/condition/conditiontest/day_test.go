@@ -18,7 +18,7 @@ const step = 500 * time.Millisecond
 func wall(n int) []*vision.Image {
 	rng, frames := rand.New(rand.NewPCG(1, 1)), make([]*vision.Image, n)
 	for k := range frames {
-		frames[k] = vision.NewImage(2*Width, Width)
+		frames[k] = vision.NewImage(2*Width, 160)
 		for i := range frames[k].Pix {
 			frames[k].Pix[i] = byte(90 + 60*((i/3%640/26+i/3/640/22)%2) + rng.IntN(5))
 		}
