@@ -40,13 +40,18 @@ func (u *usual) follow(s *sample, step time.Duration, at time.Time, cfg Config) 
 		return
 	}
 	alpha := 1 - math.Exp(-float64(max(step, 0))/float64(cfg.Follow))
+	// Passers-by add much detail to a part for a moment: it counts for no more
+	// than twice the usual.
+	for t, v := range s.detail {
+		light := (s.mean[t] + dim) * (s.mean[t] + dim)
+		u.detail[t] += alpha * (min(v, 2*u.detail[t]+textured/light) - u.detail[t])
+	}
 	towards := func(dst, src []float64) {
 		for i, v := range src {
 			dst[i] += alpha * (v - dst[i])
 		}
 	}
 	towards(u.edges, s.edges)
-	towards(u.detail, s.detail)
 	towards(u.relief, s.relief)
 }
 
