@@ -152,7 +152,7 @@ func (m *Monitor) Observe(f Frame) (State, bool) {
 
 // judge is what this one frame looks like.
 func (m *Monitor) judge(f Frame) Kind {
-	frozen := m.still.observe(m.now.same(&m.prev), f.Arrived, m.cfg.Still)
+	frozen := m.still.observe(m.now.same(&m.prev), m.prev.light() == Good, f.Arrived, m.cfg.Still)
 	if skew := f.Arrived.Sub(f.Time); skew > m.cfg.Skew || skew < -m.cfg.Skew {
 		return Clock
 	}
@@ -209,15 +209,17 @@ func (m *Monitor) lasting(kind Kind, at time.Time) bool {
 type stillness struct {
 	since time.Time
 	// longest is the longest stillness that ended by itself: a strongly
-	// compressed or made picture may repeat itself for a while.
+	// compressed or made picture may repeat itself for a while. That a black
+	// one does says nothing about others.
 	longest time.Duration
 }
 
 // observe reports whether the picture is frozen: the same for longer than
-// still, and than three times what has been usual.
-func (s *stillness) observe(same bool, at time.Time, still time.Duration) bool {
+// still, and than three times what has been usual. lit says that the picture
+// before was neither too dark nor too bright.
+func (s *stillness) observe(same, lit bool, at time.Time, still time.Duration) bool {
 	if !same {
-		if !s.since.IsZero() {
+		if lit && !s.since.IsZero() {
 			if d := at.Sub(s.since); d < max(still, 3*s.longest) {
 				s.longest = max(s.longest, d)
 			}
