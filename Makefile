@@ -33,7 +33,7 @@ test: ## install what is missing and run every test
 	cd server/web && npm run --silent test
 	/usr/bin/python3 -m unittest discover -s models/training
 	go test -race -timeout 45m ./...
-	go test -timeout 45m -run '^(TestDemonstrationStation|TestCameraFaults|TestGoodFootageHasNoFault|TestHundredDeposits|TestFaultRun|TestNetworkIsCutForFiveMinutes)$$' ./camera ./server/cmd/binside
+	go test -timeout 45m -run '^(TestDemonstrationStation|TestCameraFaults|TestGoodFootageHasNoFault|TestAnHourHasNoFalseAlarm|TestHundredDeposits|TestFaultRun|TestNetworkIsCutForFiveMinutes)$$' ./camera ./server/cmd/binside
 
 .PHONY: quick
 quick: ## the suites that need no other program: pictures, detector, model, verdict, configuration
@@ -109,6 +109,11 @@ bench-detector: ## measure what the deposit detector costs beyond decoding: at m
 bench-privacy: ## measure how much of faces and people is painted over, and how often waste is (fetches 140 MB of photographs once)
 	@$(SETUP) build
 	go run ./bench/cmd/privacy $(ARGS)
+
+.PHONY: bench-condition
+bench-condition: ## measure false alarms of cameras in days made from footage, and the faults found in them (an hour or two)
+	@$(SETUP) run
+	go run ./bench/cmd/condition $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## fuzz the decoder and the other parsers, a minute each (FUZZTIME=10m for longer)

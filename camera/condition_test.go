@@ -45,10 +45,16 @@ func half(m *vision.Image) *vision.Image {
 	return out
 }
 
+// painted is demonstration's footage: painting takes long.
+var painted footage
+
 // demonstration is two minutes of the demonstration's station; with the race
 // detector, which makes painting ten times as slow, twenty seconds.
 func demonstration(t *testing.T) footage {
 	t.Helper()
+	if painted != nil {
+		return painted
+	}
 	src, err := simulate.NewSource(fourBins(t, 3), time.Date(2025, 3, 1, 8, 0, 0, 0, time.UTC), 0)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
@@ -63,6 +69,7 @@ func demonstration(t *testing.T) footage {
 		}
 	})
 	require.ErrorIs(t, err, context.Canceled)
+	painted = f
 	return f
 }
 
@@ -75,6 +82,12 @@ func clip(t *testing.T, path string, fps float64) footage {
 	err = src.Stream(t.Context(), func(frame camera.Frame) { f.keep(frame, fps) })
 	require.ErrorIs(t, err, io.EOF)
 	return f
+}
+
+// bottles is the clip of bottles that a hand puts down and takes away.
+func bottles(t *testing.T) footage {
+	t.Helper()
+	return clip(t, cameratest.Shared(t, filepath.Join("..", "..", "shared", "data", "video", "bottle-detection.mp4")), 29.83)
 }
 
 // watch shows footage from the n-th frame on, forwards and backwards, broken
@@ -109,9 +122,8 @@ func TestCameraFaults(t *testing.T) {
 		breakAll(t, demonstration(t), condition.Kinds())
 	})
 	t.Run("bottles", func(t *testing.T) {
-		path := cameratest.Shared(t, filepath.Join("..", "..", "shared", "data", "video", "bottle-detection.mp4"))
 		kinds := slices.DeleteFunc(condition.Kinds(), func(k condition.Kind) bool { return k == condition.Dirty })
-		breakAll(t, clip(t, path, 29.83), kinds)
+		breakAll(t, bottles(t), kinds)
 	})
 }
 
@@ -167,4 +179,42 @@ func TestGoodFootageHasNoFault(t *testing.T) {
 	})
 	t.Logf("%d of %d frames are doubted", doubted, frames)
 	require.Less(t, 200*doubted, frames)
+}
+
+// TestAnHourHasNoFalseAlarm shows an hour made from footage that holds dusk,
+// clouds, a lamp that takes a minute to light up, headlights, and people right
+// before the lens: none of it is a fault, and one of each kind that is put in is
+// found. With the race detector, which makes it ten times as slow, it is the
+// minute and a half in which the lamp lights up, without faults. Whole days are shown by `make
+// bench-condition`.
+func TestAnHourHasNoFalseAlarm(t *testing.T) {
+	opt := conditiontest.Options{Seed: 3, From: 16*time.Hour + 50*time.Minute, Length: time.Hour, Step: pace}
+	if raceDetector {
+		opt.From, opt.Length = 17*time.Hour+32*time.Minute, 90*time.Second
+	}
+	show := func(t *testing.T, f footage, kinds []condition.Kind) {
+		t.Helper()
+		m, err := condition.New(condition.DefaultConfig())
+		require.NoError(t, err)
+		day, err := conditiontest.NewDay(f, opt)
+		require.NoError(t, err)
+		if raceDetector {
+			kinds = nil
+		}
+		tally, err := conditiontest.Watch(t.Context(), day, m, kinds, 1)
+		require.NoError(t, err)
+		t.Logf("%d frames, %v doubted, by the lamp for %.0f s", tally.Frames, tally.Doubted, tally.Lamp)
+		require.Empty(t, tally.Alarms)
+		require.Zero(t, tally.FalseSeconds)
+		require.Less(t, 20*conditiontest.Sum(tally.Doubted), tally.Frames)
+		require.Positive(t, tally.Lamp)
+		for _, f := range tally.Faults {
+			require.Equal(t, []int{1, 1, 1}, []int{f.Injected, f.Found, f.Mended}, "%+v", f)
+		}
+	}
+	t.Run("demonstration", func(t *testing.T) { show(t, demonstration(t), condition.Kinds()) })
+	t.Run("bottles", func(t *testing.T) {
+		kinds := []condition.Kind{condition.Frozen, condition.Black, condition.Covered, condition.Moved}
+		show(t, bottles(t), kinds)
+	})
 }

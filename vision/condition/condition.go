@@ -61,8 +61,9 @@ type Config struct {
 	Learn time.Duration
 	// Lasting is how long a fault must last until it counts, and how long the
 	// picture must have been well until it is over. Brief is the first of them
-	// for faults of the whole picture's light.
-	Lasting, Brief time.Duration
+	// for faults of the whole picture's light, Standing for a view that is hidden
+	// or another one: somebody may stand right before the lens for some seconds.
+	Lasting, Brief, Standing time.Duration
 	// Still is how long a picture may stay the same, bit for bit.
 	Still time.Duration
 	// Follow is the time constant with which the usual picture follows what
@@ -75,7 +76,7 @@ type Config struct {
 // DefaultConfig finds every fault within ten seconds.
 func DefaultConfig() Config {
 	return Config{
-		Every: 450 * time.Millisecond, Learn: 8 * time.Second, Lasting: 5 * time.Second, Brief: 2500 * time.Millisecond,
+		Every: 450 * time.Millisecond, Learn: 8 * time.Second, Lasting: 5 * time.Second, Brief: 2500 * time.Millisecond, Standing: 9 * time.Second,
 		Still: 6 * time.Second, Follow: 20 * time.Minute, Skew: 10 * time.Second,
 	}
 }
@@ -103,7 +104,7 @@ func New(cfg Config) (*Monitor, error) {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"Every", cfg.Every}, {"Learn", cfg.Learn}, {"Lasting", cfg.Lasting}, {"Brief", cfg.Brief}, {"Still", cfg.Still}, {"Follow", cfg.Follow}, {"Skew", cfg.Skew}} {
+	}{{"Every", cfg.Every}, {"Learn", cfg.Learn}, {"Lasting", cfg.Lasting}, {"Brief", cfg.Brief}, {"Standing", cfg.Standing}, {"Still", cfg.Still}, {"Follow", cfg.Follow}, {"Skew", cfg.Skew}} {
 		if d.value <= 0 {
 			return nil, fmt.Errorf("condition: %s is %s, must be positive", d.name, d.value)
 		}
@@ -124,7 +125,7 @@ func (m *Monitor) Observe(f Frame) (State, bool) {
 		return m.state, false
 	}
 	m.now, m.prev = m.prev, m.now
-	if err := m.now.measure(f.Image); err != nil {
+	if err := m.now.measure(f.Image, &m.prev); err != nil {
 		m.now, m.prev = m.prev, m.now
 		return m.state, false
 	}
@@ -139,7 +140,7 @@ func (m *Monitor) Observe(f Frame) (State, bool) {
 	kind := m.judge(f)
 	m.state.Latest = kind
 	m.votes = append(m.votes, vote{f.Arrived, kind})
-	for len(m.votes) > 0 && f.Arrived.Sub(m.votes[0].at) > m.cfg.Lasting+m.cfg.Every {
+	for len(m.votes) > 0 && f.Arrived.Sub(m.votes[0].at) > max(m.cfg.Lasting, m.cfg.Brief, m.cfg.Standing)+m.cfg.Every {
 		m.votes = m.votes[1:]
 	}
 	if kind == Good && m.state.Kind == Good {
@@ -151,7 +152,7 @@ func (m *Monitor) Observe(f Frame) (State, bool) {
 
 // judge is what this one frame looks like.
 func (m *Monitor) judge(f Frame) Kind {
-	frozen := m.still.observe(m.now.same(&m.prev), f.Arrived, m.cfg.Still)
+	frozen := m.still.observe(m.now.same(&m.prev), m.prev.light() == Good, f.Arrived, m.cfg.Still)
 	if skew := f.Arrived.Sub(f.Time); skew > m.cfg.Skew || skew < -m.cfg.Skew {
 		return Clock
 	}
@@ -184,6 +185,8 @@ func (m *Monitor) lasting(kind Kind, at time.Time) bool {
 		return true
 	case Black, Overexposed, Night, Clock:
 		span = m.cfg.Brief
+	case Covered, Moved:
+		span = m.cfg.Standing
 	default:
 	}
 	if at.Sub(m.votes[0].at) < span-m.cfg.Every {
@@ -206,15 +209,17 @@ func (m *Monitor) lasting(kind Kind, at time.Time) bool {
 type stillness struct {
 	since time.Time
 	// longest is the longest stillness that ended by itself: a strongly
-	// compressed or made picture may repeat itself for a while.
+	// compressed or made picture may repeat itself for a while. That a black
+	// one does says nothing about others.
 	longest time.Duration
 }
 
 // observe reports whether the picture is frozen: the same for longer than
-// still, and than three times what has been usual.
-func (s *stillness) observe(same bool, at time.Time, still time.Duration) bool {
+// still, and than three times what has been usual. lit says that the picture
+// before was neither too dark nor too bright.
+func (s *stillness) observe(same, lit bool, at time.Time, still time.Duration) bool {
 	if !same {
-		if !s.since.IsZero() {
+		if lit && !s.since.IsZero() {
 			if d := at.Sub(s.since); d < max(still, 3*s.longest) {
 				s.longest = max(s.longest, d)
 			}

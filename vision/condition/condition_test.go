@@ -94,6 +94,17 @@ func TestUsualStillnessIsNotFrozen(t *testing.T) {
 	require.Equal(t, condition.Frozen, s.Kind)
 }
 
+// That black pictures repeat themselves delays no frozen one's finding.
+func TestBlackStillnessIsNotUsual(t *testing.T) {
+	m, at := monitor(t), noon
+	show(m, &at, 30, good)
+	show(m, &at, 11, func(int) *vision.Image { return vision.NewImage(320, 180) })
+	show(m, &at, 30, good)
+	same := wall(7)
+	s, _ := show(m, &at, 16, func(int) *vision.Image { return same })
+	require.Equal(t, condition.Frozen, s.Kind)
+}
+
 func TestWhatCannotBeMeasuredChangesNothing(t *testing.T) {
 	m, at := monitor(t), noon
 	want, _ := show(m, &at, 30, good)

@@ -3,9 +3,12 @@
 //
 // It looks at a camera's frames about twice a second and compares them with
 // what the camera usually shows: how much detail each part of the picture has,
-// and where its edges lie. A fault counts when it has lasted, and is over when
-// the picture has been well for a while, so that somebody who walks past the
-// lens is no fault. The kinds are those that cameras themselves report by ONVIF
+// where its edges lie, and which parts stand out from those beside them. All of
+// it is by the brightness of the place and without the sensor's noise, so that
+// shadows, lamps and dusk change it little. A fault counts when it has lasted,
+// and is over when the picture has been well for a while, so that somebody who
+// walks past the lens is no fault, nor who stands right before it for some
+// seconds. The kinds are those that cameras themselves report by ONVIF
 // (Imaging Service Specification: ImageTooBlurry, ImageTooDark, ImageTooBright,
 // GlobalSceneChange), told apart further.
 //

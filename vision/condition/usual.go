@@ -16,14 +16,15 @@ const leastTextured = 0.06
 
 // leastCovered is the same for smears: where most of the picture is plain, a
 // thing that is taken away cannot be told from one that is smeared over.
-const leastCovered = 0.45
+const leastCovered = 0.65
 
 // usual is what a camera shows when it is well.
 type usual struct {
-	ready               bool
-	w, h                int
-	edges, detail, mean []float64
-	lost, fresh         []float64 // of the last seconds, tile by tile
+	ready                 bool
+	w, h                  int
+	edges, detail, relief []float64
+	// lost and outline are of the last seconds, tile by tile and cell by cell.
+	lost, outline []float64
 
 	learning []sample
 	since    time.Time
@@ -39,14 +40,19 @@ func (u *usual) follow(s *sample, step time.Duration, at time.Time, cfg Config) 
 		return
 	}
 	alpha := 1 - math.Exp(-float64(max(step, 0))/float64(cfg.Follow))
+	// Passers-by add much detail to a part for a moment: it counts for no more
+	// than twice the usual.
+	for t, v := range s.detail {
+		light := (s.mean[t] + dim) * (s.mean[t] + dim)
+		u.detail[t] += alpha * (min(v, 2*u.detail[t]+textured/light) - u.detail[t])
+	}
 	towards := func(dst, src []float64) {
 		for i, v := range src {
 			dst[i] += alpha * (v - dst[i])
 		}
 	}
 	towards(u.edges, s.edges)
-	towards(u.detail, s.detail)
-	towards(u.mean, s.mean)
+	towards(u.relief, s.relief)
 }
 
 // learn takes the median of what the first seconds show: who walks through
@@ -55,7 +61,7 @@ func (u *usual) learn(s *sample, at time.Time, cfg Config) {
 	if len(u.learning) == 0 {
 		u.since = at
 	}
-	u.learning = append(u.learning, sample{edges: slices.Clone(s.edges), detail: slices.Clone(s.detail), mean: slices.Clone(s.mean)})
+	u.learning = append(u.learning, sample{edges: slices.Clone(s.edges), detail: slices.Clone(s.detail), relief: slices.Clone(s.relief)})
 	if at.Sub(u.since) < cfg.Learn || len(u.learning) < 5 {
 		return
 	}
@@ -72,8 +78,8 @@ func (u *usual) learn(s *sample, at time.Time, cfg Config) {
 	}
 	u.edges = median(func(s *sample) []float64 { return s.edges })
 	u.detail = median(func(s *sample) []float64 { return s.detail })
-	u.mean = median(func(s *sample) []float64 { return s.mean })
-	u.lost, u.fresh = make([]float64, len(u.detail)), make([]float64, len(u.detail))
+	u.relief = median(func(s *sample) []float64 { return s.relief })
+	u.lost, u.outline = make([]float64, len(u.detail)), make([]float64, len(u.edges))
 	u.learning, u.ready = nil, true
 }
 
@@ -83,71 +89,96 @@ func (u *usual) compare(s, prev *sample) Kind {
 	if !u.ready || u.w != s.w || u.h != s.h {
 		return Good
 	}
-	// What keeps the coarse pattern of light and dark is the same scene.
-	pattern := correlation(s.mean, u.mean)
-	c := u.contrast(s, pattern > samePattern)
+	c := u.contrast(s)
+	pattern, same, still := correlation(s.relief, u.relief), correlation(s.edges, u.edges), correlation(s.edges, prev.edges)
 	if c.textured < leastTextured {
 		return Good
 	}
+	other := (pattern+same)/2 < sameScene
 	// A thing that stands before the camera hides detail, but shows its own
 	// outline; a lens out of focus, or a smear on it, only takes away.
-	soft := c.longFresh <= 0.2*c.longLost*c.textured
-	switch still := correlation(s.edges, prev.edges) > 0.7; {
-	case c.lost > 0.85 && c.fresh <= 0.03 && pattern <= samePattern:
+	switch {
+	case other && c.lost > 0.85 && c.fresh <= 0.05:
 		return Covered
-	case c.lost > 0.7 && soft && pattern > samePattern:
-		return Blurred
-	case c.longLost >= 0.12 && soft && c.textured > leastCovered && pattern > samePattern:
-		return Dirty
-	case still && correlation(s.edges, u.edges) < 0.4:
+	case other && still > 0.4:
 		return Moved
+	case other:
+		return Good
+	case c.lost > 0.7 && c.outline < 3*mostOutline:
+		return Blurred
+	case c.longLost >= leastSmeared && c.outline < mostOutline && c.textured > leastCovered:
+		return Dirty
 	}
 	return Good
 }
 
-// samePattern is the correlation of the tiles' brightness above which a picture
-// shows the usual scene.
-const samePattern = 0.75
+// sameScene is the mean correlation of edges and coarse pattern above which a
+// picture shows the usual scene: of the footage that it was measured on all
+// views that were turned or covered had at most 0.28, blurred, smeared and
+// good ones at least 0.37.
+const sameScene = 0.32
+
+// leastSmeared is the share of the textured tiles that a smear covers.
+const leastSmeared = 0.16
+
+// mostOutline is how long the outlines in the picture that are not usual may be
+// for a smear, as a multiple of the root of the area that has lost its detail:
+// those of a thing that covers as much are about four. Where the whole picture
+// is out of focus things that came meanwhile have outlines, too.
+const mostOutline = 2
 
 // contrast is how a picture's detail differs from the usual one's, in shares.
 type contrast struct {
 	textured float64 // of all tiles
 	lost     float64 // of the textured tiles: have lost most of their detail
 	fresh    float64 // of all tiles: have far more detail than usual
-	// longLost and longFresh are the shares of tiles that have been so for
-	// some seconds: what walks past is not.
-	longLost, longFresh float64
+	// longLost is the share of the textured tiles that have been so for some
+	// seconds: what walks past is not. outline is how many cells have shown for
+	// as long an edge that is not usual, by the root of the cells that have lost
+	// their detail.
+	longLost, outline float64
 }
 
-// contrast compares tile by tile. Detail grows with the square of the light, of
-// the same scene.
-func (u *usual) contrast(s *sample, same bool) contrast {
-	gain := 1.0
-	if same {
-		gain = u.gain(s)
-	}
+// contrast compares tile by tile, where the light lets it be seen: a tile's
+// usual detail in the present light must be textured and stand out from the
+// noise, of which a tenth is left by chance, and it must not be burnt out.
+func (u *usual) contrast(s *sample) contrast {
 	var c contrast
-	n := 0.0
+	n, gone := 0.0, 0.0
 	for t, usual := range u.detail {
-		d := s.detail[t] / (gain * gain)
-		fresh := d > 2.5*usual+2*textured
-		c.fresh += share(fresh)
-		c.longFresh += share(long(&u.fresh[t], fresh))
-		if usual < textured {
+		light := (s.mean[t] + dim) * (s.mean[t] + dim)
+		d, expected := s.detail[t]*light, usual*light
+		c.fresh += share(d > 2.5*expected+2*(textured+s.noise))
+		if expected < textured+2*s.noise || s.mean[t] > 245 {
+			u.lost[t] *= 0.8
 			continue
 		}
 		n++
-		lost := d < 0.4*usual
+		lost := d < 0.4*(expected+s.noise)
 		c.lost += share(lost)
-		c.longLost += share(long(&u.lost[t], lost))
+		longLost := share(long(&u.lost[t], lost))
+		c.longLost += longLost
+		gone += longLost
 	}
-	all := float64(len(u.detail))
-	c.textured, c.fresh, c.longFresh = n/all, c.fresh/all, c.longFresh/all
+	c.textured, c.fresh = n/float64(len(u.detail)), c.fresh/float64(len(u.detail))
 	if n > 0 {
 		c.lost, c.longLost = c.lost/n, c.longLost/n
 	}
+	outline := 0.0
+	for y := range s.rows {
+		for x := range s.cols {
+			i, light := y*s.cols+x, s.bright(x, y)+dim
+			outline += share(long(&u.outline[i], s.edges[i]*light > 2*u.edges[i]*light+strong))
+		}
+	}
+	const cells = tile * tile / cell / cell
+	c.outline = outline / math.Sqrt(cells*max(gone, 1))
 	return c
 }
+
+// strong is the mean gradient of a cell with an edge of its own: a step of 16
+// levels across it.
+const strong = 8
 
 func share(is bool) float64 {
 	if is {
@@ -161,21 +192,6 @@ func share(is bool) float64 {
 func long(mean *float64, is bool) bool {
 	*mean += 0.2 * (share(is) - *mean)
 	return *mean > 0.75
-}
-
-// gain is the light's factor over the usual one.
-func (u *usual) gain(s *sample) float64 {
-	ratios := make([]float64, 0, len(u.mean))
-	for t, m := range u.mean {
-		if m > 8 {
-			ratios = append(ratios, s.mean[t]/m)
-		}
-	}
-	if len(ratios) == 0 {
-		return 1
-	}
-	slices.Sort(ratios)
-	return min(max(ratios[len(ratios)/2], 0.3), 3)
 }
 
 // correlation is Pearson's coefficient; 0 where one side does not vary.

@@ -25,7 +25,7 @@ type Fault struct {
 func New(kind condition.Kind, seed uint64) *Fault {
 	rng := rand.New(rand.NewPCG(seed, 41))
 	f := &Fault{kind: kind, seed: seed}
-	between := func(a, b float64) float64 { return a + rng.Float64()*(b-a) }
+	between := func(a, b float64) float64 { return uniform(rng, a, b) }
 	switch kind {
 	case condition.Black:
 		level := between(0, 5)
@@ -76,6 +76,17 @@ func (f *Fault) Break(frame condition.Frame) condition.Frame {
 		frame.Image = f.image(frame.Image)
 	}
 	return frame
+}
+
+// optical reports whether the fault is one of what the lens throws on the
+// sensor, which then adds its noise, and not of what the camera makes of it.
+func (f *Fault) optical() bool {
+	switch f.kind {
+	case condition.Blurred, condition.Dirty, condition.Moved, condition.Covered:
+		return true
+	default:
+		return false
+	}
 }
 
 // expose is the picture in another light, with the sensor's noise; every call
