@@ -3,6 +3,7 @@ package camera_test
 import (
 	"io"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,10 +22,13 @@ var classes = map[string]string{
 	"brush": "other", "light_bulb": "other", "thermometer": "hazardous", "syringe": "hazardous", "sanitary_waste": "other",
 }
 
+// stamps are the demonstration's photographs.
+var stamps = sync.OnceValues(func() ([]simulate.Item, error) { return simulate.LoadStamps("") })
+
 // fourBins are the demonstration's options for a bin of each category.
 func fourBins(t *testing.T, seed uint64) simulate.Options {
 	t.Helper()
-	items, err := simulate.LoadStamps("")
+	items, err := stamps()
 	if err != nil {
 		cameratest.Missing(t, "needs Debian's tuxpaint-stamps-default: %v", err)
 	}

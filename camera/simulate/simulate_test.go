@@ -7,6 +7,7 @@ import (
 	"image"
 	"io"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,10 +20,13 @@ import (
 
 var epoch = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 
-// stamps loads the real photographs; without them a test cannot say anything.
+// loaded are the photographs, which nobody changes: cutting them out takes long.
+var loaded = sync.OnceValues(func() ([]Item, error) { return LoadStamps("") })
+
+// stamps are the real photographs; without them a test cannot say anything.
 func stamps(tb testing.TB) []Item {
 	tb.Helper()
-	items, err := LoadStamps("")
+	items, err := loaded()
 	if errors.Is(err, ErrNoItems) {
 		cameratest.Missing(tb, "%v", err)
 	}
