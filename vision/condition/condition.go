@@ -81,6 +81,10 @@ func DefaultConfig() Config {
 	}
 }
 
+// passing is how long a lens must look bad by a light in the night until that
+// counts: a car that waits lights some parts and leaves the others in the dark.
+const passing = time.Minute
+
 // Monitor watches one camera. Its methods belong to one goroutine.
 type Monitor struct {
 	cfg   Config
@@ -140,7 +144,7 @@ func (m *Monitor) Observe(f Frame) (State, bool) {
 	kind := m.judge(f)
 	m.state.Latest = kind
 	m.votes = append(m.votes, vote{f.Arrived, kind})
-	for len(m.votes) > 0 && f.Arrived.Sub(m.votes[0].at) > max(m.cfg.Lasting, m.cfg.Brief, m.cfg.Standing)+m.cfg.Every {
+	for len(m.votes) > 0 && f.Arrived.Sub(m.votes[0].at) > max(m.cfg.Lasting, m.cfg.Brief, m.cfg.Standing, passing)+m.cfg.Every {
 		m.votes = m.votes[1:]
 	}
 	if kind == Good && m.state.Kind == Good {
@@ -187,6 +191,10 @@ func (m *Monitor) lasting(kind Kind, at time.Time) bool {
 		span = m.cfg.Brief
 	case Covered, Moved:
 		span = m.cfg.Standing
+	case Dirty, Blurred:
+		if m.state.Kind == Night {
+			span = passing
+		}
 	default:
 	}
 	if at.Sub(m.votes[0].at) < span-m.cfg.Every {

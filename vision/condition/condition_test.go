@@ -77,6 +77,31 @@ func TestAMomentIsNoFault(t *testing.T) {
 	require.Equal(t, condition.Covered, s.Kind)
 }
 
+// A light that passes in the night, in which the lens looks bad, leaves it night;
+// one that stays shows what is wrong with the lens.
+func TestALightInTheNightIsNoLens(t *testing.T) {
+	m, at := monitor(t), noon
+	show(m, &at, 30, good)
+	breaks := func(kind condition.Kind) func(int) *vision.Image {
+		fault := conditiontest.New(kind, 1)
+		return func(i int) *vision.Image { return fault.Break(condition.Frame{Image: good(i)}).Image }
+	}
+	night, dirty := breaks(condition.Night), breaks(condition.Dirty)
+	s, _ := show(m, &at, 20, night)
+	require.Equal(t, condition.Night, s.Kind)
+	s, changes := show(m, &at, 60, dirty)
+	require.Equal(t, condition.Dirty, s.Latest)
+	require.Zero(t, changes)
+	s, changes = show(m, &at, 20, night)
+	require.Zero(t, changes)
+	require.Equal(t, condition.Night, s.Kind)
+	s, changes = show(m, &at, 130, dirty)
+	require.Equal(t, 1, changes)
+	require.Equal(t, condition.Dirty, s.Kind)
+	s, _ = show(m, &at, 20, good)
+	require.Equal(t, condition.Good, s.Kind)
+}
+
 // A stream that is still now and then, as strongly compressed ones are, is not
 // called frozen for what is usual with it.
 func TestUsualStillnessIsNotFrozen(t *testing.T) {
