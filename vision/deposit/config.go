@@ -41,8 +41,7 @@ type Config struct {
 	// counts as still.
 	StillShare float64
 	// HeldContact is the share of the region's edge that a held thing may
-	// cover: an arm's 0.07, and not head and shoulders, of which bench/cmd/privacy
-	// measures how often they are in a picture.
+	// cover.
 	HeldContact float64
 
 	// LeaveAfter is how long a region must be clear until it is armed again.
@@ -89,7 +88,7 @@ func DefaultConfig() Config {
 		Held:           900 * time.Millisecond,
 		Large:          2500 * time.Millisecond,
 		StillShare:     0.12,
-		HeldContact:    0.12,
+		HeldContact:    0.35,
 		LeaveAfter:     300 * time.Millisecond,
 		Rest:           1500 * time.Millisecond,
 		AbsorbAfter:    20 * time.Second,
