@@ -185,8 +185,8 @@ func TestGoodFootageHasNoFault(t *testing.T) {
 // clouds, a lamp that takes a minute to light up, headlights, and people right
 // before the lens: none of it is a fault, and one of each kind that is put in is
 // found. With the race detector, which makes it ten times as slow, it is the
-// minute and a half in which the lamp lights up, without faults. Whole days are shown by `make
-// bench-condition`.
+// minute and a half in which the lamp lights up, without faults. `make
+// bench-condition` shows whole days.
 func TestAnHourHasNoFalseAlarm(t *testing.T) {
 	opt := conditiontest.Options{Seed: 3, From: 16*time.Hour + 50*time.Minute, Length: time.Hour, Step: pace}
 	if raceDetector {

@@ -64,21 +64,20 @@ func (s *Server) registerAgentFiles() {
 		method: http.MethodGet, path: base + "/stations/{id}/agent/model/{sha256}", id: "get-model-file", tag: "agents", action: auth.Attend,
 		summary: "One file of the running model, by its digest",
 		about:   "With Range: bytes=N- the rest of it, so that a broken transfer goes on where it broke.",
-	}, func(op *huma.Operation) {
-		op.Parameters = []*huma.Param{pathParam("id", "The station"), pathParam("sha256", "Hex SHA-256"), headerParam("Range", "bytes=N-")}
-		op.Responses["200"] = &huma.Response{Description: "The file", Content: binary(fiber.MIMEOctetStream)}
-		op.Responses["206"] = &huma.Response{Description: "The rest of it", Content: binary(fiber.MIMEOctetStream)}
-	}, s.modelFile)
+	}, fileByDigest, s.modelFile)
 
 	s.handlePlain(route{
 		method: http.MethodGet, path: base + "/stations/{id}/agent/voice/{sha256}", id: "get-voice-file", tag: "agents", action: auth.Attend,
 		summary: "One file of the station's voice pack, by its digest",
 		about:   "With Range as for the model's.",
-	}, func(op *huma.Operation) {
-		op.Parameters = []*huma.Param{pathParam("id", "The station"), pathParam("sha256", "Hex SHA-256"), headerParam("Range", "bytes=N-")}
-		op.Responses["200"] = &huma.Response{Description: "The file", Content: binary(fiber.MIMEOctetStream)}
-		op.Responses["206"] = &huma.Response{Description: "The rest of it", Content: binary(fiber.MIMEOctetStream)}
-	}, s.voiceFile)
+	}, fileByDigest, s.voiceFile)
+}
+
+// fileByDigest documents a route that hands out one file.
+func fileByDigest(op *huma.Operation) {
+	op.Parameters = []*huma.Param{pathParam("id", "The station"), pathParam("sha256", "Hex SHA-256"), headerParam("Range", "bytes=N-")}
+	op.Responses["200"] = &huma.Response{Description: "The file", Content: binary(fiber.MIMEOctetStream)}
+	op.Responses["206"] = &huma.Response{Description: "The rest of it", Content: binary(fiber.MIMEOctetStream)}
 }
 
 func (s *Server) registerHandIn() {
