@@ -2,6 +2,7 @@ package demonstration
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/binside/binside/camera/simulate"
@@ -20,14 +21,13 @@ type judgement struct {
 	verdict verdict.Verdict
 }
 
-// score compares what was shown with what was said. Only deposits that began
-// before until count, so that one that is still being looked at is not missed.
+// score compares what was shown with what was said. Only deposits that ended
+// before until count, so that one that is still being looked at is not missed;
+// what was said of it meanwhile is no false event either.
 func score(truth []simulate.Event, said []judgement, until time.Time) api.DemonstrationScore {
-	var shown []simulate.Event
-	for _, e := range truth {
-		if e.End.Before(until) {
-			shown = append(shown, e)
-		}
+	shown := slices.Clone(truth)
+	for i, e := range shown {
+		shown[i].Interrupted = e.Interrupted || !e.End.Before(until)
 	}
 	var detections []simulate.Detection
 	var counted []judgement
@@ -45,6 +45,9 @@ func score(truth []simulate.Event, said []judgement, until time.Time) api.Demons
 	for _, p := range m.Pairs {
 		e, j := shown[p.Event], counted[p.Detection]
 		matched[p.Detection] = true
+		if !e.End.Before(until) {
+			continue
+		}
 		tell := j.verdict == verdict.Tell
 		if tell {
 			told++

@@ -38,7 +38,8 @@ func TestScore(t *testing.T) {
 		event(5, "other", 30, false, true),   // wrong and passed
 		event(6, "other", 40, false, false),  // wrong, unknown to the model
 		event(7, "other", 50, true, true),    // never found
-		event(8, "other", 500, true, true),   // still under way
+		event(8, "other", 98, true, true),    // still under way
+		event(9, "other", 500, true, true),   // to come
 	}
 	said := []judgement{
 		{"a", "kitchen", at(1), verdict.Pass},
@@ -48,7 +49,8 @@ func TestScore(t *testing.T) {
 		{"e", "other", at(31), verdict.Pass},
 		{"f", "other", at(41), verdict.Pass},
 		{"g", "hazardous", at(60), verdict.Tell}, // nothing was thrown in
-		{"h", "other", at(501), verdict.Tell},
+		{"h", "other", at(99), verdict.Tell},
+		{"i", "other", at(501), verdict.Tell},
 	}
 	s := score(truth, said, at(100))
 	require.Equal(t, 7, s.Deposits)
