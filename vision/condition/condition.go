@@ -166,7 +166,11 @@ func (m *Monitor) judge(f Frame) Kind {
 	if kind := m.now.light(); kind != Good {
 		return kind
 	}
-	return m.usual.compare(&m.now, &m.prev)
+	kind := m.usual.compare(&m.now, &m.prev)
+	if m.now.unlit() && kind != Covered && kind != Moved {
+		return Night
+	}
+	return kind
 }
 
 // decide changes the state when enough of the last frames say so.

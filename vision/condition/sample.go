@@ -223,3 +223,7 @@ func (s *sample) light() Kind {
 	}
 	return Good
 }
+
+// unlit reports whether nothing in the picture is bright: it shows a dark thing
+// close before the lens, or is too dark to tell things apart.
+func (s *sample) unlit() bool { return s.high < 0.25 }

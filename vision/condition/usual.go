@@ -16,7 +16,7 @@ const leastTextured = 0.06
 
 // leastCovered is the same for smears: where most of the picture is plain, a
 // thing that is taken away cannot be told from one that is smeared over.
-const leastCovered = 0.65
+const leastCovered = 0.7
 
 // usual is what a camera shows when it is well.
 type usual struct {
@@ -98,13 +98,13 @@ func (u *usual) compare(s, prev *sample) Kind {
 	// A thing that stands before the camera hides detail, but shows its own
 	// outline; a lens out of focus, or a smear on it, only takes away.
 	switch {
-	case other && c.lost > 0.85 && c.fresh <= 0.05:
+	case other && c.gone() && c.fresh < mostFresh:
 		return Covered
 	case other && still > 0.4:
 		return Moved
 	case other:
 		return Good
-	case c.lost > 0.7 && c.outline < 3*mostOutline:
+	case c.gone() && c.outline < mostMixed:
 		return Blurred
 	case c.longLost >= leastSmeared && c.outline < mostOutline && c.textured > leastCovered:
 		return Dirty
@@ -119,18 +119,40 @@ func (u *usual) compare(s, prev *sample) Kind {
 const sameScene = 0.32
 
 // leastSmeared is the share of the textured tiles that a smear covers.
-const leastSmeared = 0.16
+const leastSmeared = 0.15
+
+// leastLost and mostKept are the shares of the textured tiles that have lost and
+// kept their detail where all of the lens is out of focus or covered. Of 100
+// lenses that were out of focus or covered each had lost at least 0.82 and kept
+// at most 0.11; of 100 that were smeared or turned each had kept at least 0.29.
+const (
+	leastLost = 0.7
+	mostKept  = 0.2
+)
+
+// gone reports whether hardly anything of the usual detail is left.
+func (c *contrast) gone() bool { return c.lost > leastLost && c.kept < mostKept }
+
+// mostFresh is the share of tiles with far more detail than usual in a picture
+// of what covers the lens: the sensor's noise shows on it where there was sky
+// before (0.09), a view that is another one has at least 0.16.
+const mostFresh = 0.13
 
 // mostOutline is how long the outlines in the picture that are not usual may be
 // for a smear, as a multiple of the root of the area that has lost its detail:
-// those of a thing that covers as much are about four. Where the whole picture
-// is out of focus things that came meanwhile have outlines, too.
-const mostOutline = 2
+// those of a thing that covers as much are about four, and wind that shakes the
+// camera makes some. Where the whole picture is out of focus things that came
+// meanwhile have outlines, too: up to mostMixed.
+const (
+	mostOutline = 2.5
+	mostMixed   = 6
+)
 
 // contrast is how a picture's detail differs from the usual one's, in shares.
 type contrast struct {
 	textured float64 // of all tiles
 	lost     float64 // of the textured tiles: have lost most of their detail
+	kept     float64 // of the textured tiles: have kept most of it
 	fresh    float64 // of all tiles: have far more detail than usual
 	// longLost is the share of the textured tiles that have been so for some
 	// seconds: what walks past is not. outline is how many cells have shown for
@@ -156,13 +178,14 @@ func (u *usual) contrast(s *sample) contrast {
 		n++
 		lost := d < 0.4*(expected+s.noise)
 		c.lost += share(lost)
+		c.kept += share(d > 0.7*expected)
 		longLost := share(long(&u.lost[t], lost))
 		c.longLost += longLost
 		gone += longLost
 	}
 	c.textured, c.fresh = n/float64(len(u.detail)), c.fresh/float64(len(u.detail))
 	if n > 0 {
-		c.lost, c.longLost = c.lost/n, c.longLost/n
+		c.lost, c.kept, c.longLost = c.lost/n, c.kept/n, c.longLost/n
 	}
 	outline := 0.0
 	for y := range s.rows {

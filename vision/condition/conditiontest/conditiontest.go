@@ -5,6 +5,7 @@ package conditiontest
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/binside/binside/vision"
@@ -161,12 +162,28 @@ type spot struct{ x, y, rx, ry, haze float64 }
 func smears(rng *rand.Rand) []spot {
 	var spots []spot
 	want := 0.16 + 0.3*rng.Float64()
-	for area := 0.0; area < want; {
+	for covered(spots) < want {
 		s := spot{x: rng.Float64(), y: rng.Float64(), rx: 0.12 + 0.16*rng.Float64(), ry: 0.15 + 0.2*rng.Float64(), haze: 0.3 + 0.4*rng.Float64()}
 		spots = append(spots, s)
-		area += 0.7 * math.Pi * s.rx * s.ry
 	}
 	return spots
+}
+
+// covered is the share of the picture that lies at least half behind the spots.
+func covered(spots []spot) float64 {
+	const side = 40
+	n := 0
+	for i := range side * side {
+		x, y := (float64(i%side)+0.5)/side, (float64(i/side)+0.5)/side
+		n += count(slices.ContainsFunc(spots, func(s spot) bool { return s.cover(x, y) >= 0.5 }))
+	}
+	return float64(n) / (side * side)
+}
+
+// cover is how much of what is seen at a place is the spot, 0 to 1; its rim is
+// soft.
+func (s spot) cover(x, y float64) float64 {
+	return min(1, max(0, 1.3-math.Hypot((x-s.x)/s.rx, (y-s.y)/s.ry))/0.4)
 }
 
 // smear blurs and hazes the picture behind the spots, whose rims are soft.
@@ -177,9 +194,8 @@ func smear(m *vision.Image, spots []spot) *vision.Image {
 		for x := range m.Width {
 			cover, haze := 0.0, 0.0
 			for _, s := range spots {
-				dx, dy := (float64(x)/float64(m.Width)-s.x)/s.rx, (float64(y)/float64(m.Height)-s.y)/s.ry
-				if d := 1.3 - math.Sqrt(dx*dx+dy*dy); d > 0 {
-					cover, haze = max(cover, min(1, d/0.4)), max(haze, s.haze)
+				if through := s.cover(float64(x)/float64(m.Width), float64(y)/float64(m.Height)); through > 0 {
+					cover, haze = max(cover, through), max(haze, s.haze)
 				}
 			}
 			if cover == 0 {

@@ -23,9 +23,9 @@ const (
 func (l Light) allows(kind condition.Kind) bool {
 	switch kind {
 	case condition.Good:
-		return !(l.Mean < 0.12/1.25 && l.High < 0.5/1.25)
+		return !(l.Mean < 0.12/1.25 && l.High < 0.5/1.25 || l.High < 0.25/1.25)
 	case condition.Night:
-		return l.Mean < 0.12*1.25 && l.High < 0.5*1.25
+		return l.Mean < 0.12*1.25 && l.High < 0.5*1.25 || l.High < 0.25*1.25
 	case condition.Black:
 		return l.Mean < 0.04*1.25 && l.High < 0.12*1.25
 	case condition.Overexposed:
