@@ -94,16 +94,17 @@ func (u *usual) compare(s, prev *sample) Kind {
 	if c.textured < leastTextured {
 		return Good
 	}
-	other := (pattern+same)/2 < sameScene
+	elsewhere := c.outline > mostMixed
+	other := (pattern+same)/2 < sameScene || elsewhere && same < otherEdges && pattern < otherPattern
 	// A thing that stands before the camera hides detail, but shows its own
-	// outline; a lens out of focus, or a smear on it, only takes away.
+	// outline; a lens out of focus, or a smear on it, only takes away. What
+	// covers the lens is too close to be sharp: what is seen on it is the
+	// sensor's noise, another one in each picture.
 	switch {
-	case other && c.gone() && c.fresh < mostFresh:
-		return Covered
-	case other && still > 0.4:
+	case other && (elsewhere || still > mostNoise) && !(c.gone() && c.fresh < leastFresh):
 		return Moved
 	case other:
-		return Good
+		return Covered
 	case c.gone() && c.outline < mostMixed:
 		return Blurred
 	case c.longLost >= leastSmeared && c.outline < mostOutline && c.textured > leastCovered:
@@ -114,37 +115,51 @@ func (u *usual) compare(s, prev *sample) Kind {
 
 // sameScene is the mean correlation of edges and coarse pattern above which a
 // picture shows the usual scene: of the footage that it was measured on all
-// views that were turned or covered had at most 0.28, blurred, smeared and
-// good ones at least 0.37.
+// views that were covered and most that were turned had at most 0.28, blurred,
+// smeared and good ones at least 0.37.
 const sameScene = 0.32
+
+// otherEdges and otherPattern are the same for edges and pattern where there are
+// many outlines that are not usual: a camera turned by a little keeps the coarse
+// pattern, up to 0.65, but not the edges, at most 0.28. One that is out of focus
+// keeps at least 0.8 of the pattern.
+const (
+	otherEdges   = 0.3
+	otherPattern = 0.7
+)
 
 // leastSmeared is the share of the textured tiles that a smear covers.
 const leastSmeared = 0.15
 
 // leastLost and mostKept are the shares of the textured tiles that have lost and
 // kept their detail where all of the lens is out of focus or covered. Of 100
-// lenses that were out of focus or covered each had lost at least 0.82 and kept
-// at most 0.11; of 100 that were smeared or turned each had kept at least 0.29.
+// lenses that were out of focus or covered all but one had lost at least 0.82 and
+// kept at most 0.11, that one 0.24; of 100 that were smeared or turned each had
+// kept at least 0.29.
 const (
 	leastLost = 0.7
-	mostKept  = 0.2
+	mostKept  = 0.26
 )
 
 // gone reports whether hardly anything of the usual detail is left.
 func (c *contrast) gone() bool { return c.lost > leastLost && c.kept < mostKept }
 
-// mostFresh is the share of tiles with far more detail than usual in a picture
-// of what covers the lens: the sensor's noise shows on it where there was sky
-// before (0.09), a view that is another one has at least 0.16.
-const mostFresh = 0.13
+// leastFresh is the share of tiles with far more detail than usual in a picture
+// of another view; on a plain thing that covers the lens there is none. mostNoise
+// is the correlation of the edges of two pictures in which there is only noise:
+// at most 0.28 in what was measured.
+const (
+	leastFresh = 0.05
+	mostNoise  = 0.4
+)
 
 // mostOutline is how long the outlines in the picture that are not usual may be
 // for a smear, as a multiple of the root of the area that has lost its detail:
 // those of a thing that covers as much are about four, and wind that shakes the
 // camera makes some. Where the whole picture is out of focus things that came
-// meanwhile have outlines, too: up to mostMixed.
+// meanwhile have outlines, too: up to mostMixed; those of another view are more.
 const (
-	mostOutline = 2.5
+	mostOutline = 2.1
 	mostMixed   = 6
 )
 

@@ -88,7 +88,7 @@ func DefaultConfig() Config {
 		Held:           900 * time.Millisecond,
 		Large:          2500 * time.Millisecond,
 		StillShare:     0.12,
-		HeldContact:    0.35,
+		HeldContact:    0.12,
 		LeaveAfter:     300 * time.Millisecond,
 		Rest:           1500 * time.Millisecond,
 		AbsorbAfter:    20 * time.Second,
