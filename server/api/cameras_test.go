@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"net/http"
 	"testing"
 
@@ -29,4 +30,16 @@ func TestCameraURLShowsNoCredential(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, r.status, "a password's beginning would pass for the host: %s", r.body)
 		require.NotContains(t, string(r.body), "hunter2")
 	}
+}
+
+func TestPushedFrameNamesItsTime(t *testing.T) {
+	f := start(t, options{})
+	push := func(at string) reply {
+		return f.do(http.MethodPost, "/api/v1/cameras/cam-here/frames", f.admin, bytes.NewReader(photo(t, 64, 48, 1)),
+			header{"Content-Type": "image/jpeg", "X-Captured-At": at})
+	}
+	require.Equal(t, http.StatusAccepted, push("2026-03-01T08:00:00.25+08:00").status)
+	r := push("yesterday")
+	require.Equal(t, http.StatusUnprocessableEntity, r.status)
+	require.Equal(t, "validation", r.problem(t))
 }

@@ -82,8 +82,8 @@ func (p *pushFeed) State() CameraState {
 
 // push takes a frame without waiting: push.ErrFull and push.ErrClosed say that
 // it was not taken.
-func (p *pushFeed) push(img *vision.Image, at time.Time) (push.Ticket, error) {
-	ticket, err := p.source.Push(img, at)
+func (p *pushFeed) push(img *vision.Image, at, clock time.Time) (push.Ticket, error) {
+	ticket, err := p.source.Push(img, at, clock)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.state.Frames++

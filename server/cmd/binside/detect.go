@@ -148,7 +148,7 @@ func detect(ctx context.Context, file string, corners vision.Polygon) (*detected
 			}
 		}
 		last = f.Time
-		events = append(events, d.Observe(deposit.Frame(f))...)
+		events = append(events, d.Observe(deposit.Frame{Seq: f.Seq, Time: f.Time, Image: f.Image})...)
 	})
 	if d != nil {
 		defer d.Close()
