@@ -15,6 +15,9 @@ type Frame struct {
 	// Time is when the frame was captured as far as that is known, else when
 	// it arrived.
 	Time time.Time
+	// Clock is what the camera's own clock said when it took or sent the frame;
+	// zero where the camera does not say. Nothing is ordered by it.
+	Clock time.Time
 	// Image is the decoded picture. Whoever receives a Frame may keep it and
 	// must not change its pixels.
 	Image *vision.Image

@@ -58,7 +58,7 @@ func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (sim
 	defer d.Close()
 	var events []deposit.Event
 	err = src.Stream(t.Context(), func(f camera.Frame) {
-		events = append(events, d.Observe(deposit.Frame(f))...)
+		events = append(events, d.Observe(deposit.Frame{Seq: f.Seq, Time: f.Time, Image: f.Image})...)
 	})
 	require.ErrorIs(t, err, io.EOF)
 	events = append(events, d.Flush()...)

@@ -149,6 +149,9 @@ func TestCrashAndHangOfADecoder(t *testing.T) {
 	streams(victim, 1)
 	pids := children(t)
 	require.Len(t, pids, 1)
+	first, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", pids[0]))
+	require.NoError(t, err)
+	require.Equal(t, "1000\n", string(first), "where memory ends, the decoder ends first")
 	other, read := start()
 	streams(other, 1)
 

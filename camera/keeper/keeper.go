@@ -39,9 +39,8 @@ type Options struct {
 	// (20 s; negative: for ever).
 	Silence time.Duration
 	// Frozen is how long a stream may deliver one and the same picture, bit
-	// for bit, until it is rebuilt (60 s; negative: for ever). It is longer
-	// than Silence because a strongly compressed still scene may repeat itself
-	// for a while.
+	// for bit, until it is rebuilt (20 s; negative: for ever): it brings no new
+	// frame either.
 	Frozen time.Duration
 	// Grace is how long a cancelled source may take to return, before it is
 	// given up and Close stops waiting for it (10 s). It must be longer than
@@ -63,7 +62,7 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	def(&o.Silence, 20*time.Second)
-	def(&o.Frozen, time.Minute)
+	def(&o.Frozen, 20*time.Second)
 	def(&o.Grace, 10*time.Second)
 	def(&o.Backoff, 500*time.Millisecond)
 	def(&o.MaxBackoff, 30*time.Second)

@@ -253,7 +253,7 @@ func TestPushThroughAKeeperLosesNothing(t *testing.T) {
 		}
 	}()
 	for pushed := 0; pushed < 200; {
-		ticket, err := source.Push(vision.NewImage(4, 4), time.Now())
+		ticket, err := source.Push(vision.NewImage(4, 4), time.Now(), time.Time{})
 		if errors.Is(err, push.ErrFull) {
 			continue
 		}

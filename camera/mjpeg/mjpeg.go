@@ -69,8 +69,8 @@ func (s *Source) Counts() Counts {
 	return Counts{Frames: s.frames.Load(), Bad: s.bad.Load()}
 }
 
-// Stream implements camera.Source. Frames have the time of their arrival. A
-// camera that ends its stream is a failure (io.ErrUnexpectedEOF): live cameras
+// Stream implements camera.Source. Frames have the time of their arrival, and
+// the camera's clock where its parts name it. A camera that ends its stream is a failure (io.ErrUnexpectedEOF): live cameras
 // do not end.
 func (s *Source) Stream(ctx context.Context, sink func(camera.Frame)) error {
 	err := s.stream(ctx, sink)
@@ -112,7 +112,7 @@ func (s *Source) receive(ctx context.Context, p *parts, sink func(camera.Frame))
 			if err = decodeErr; err == nil {
 				run = 0
 				s.frames.Add(1)
-				sink(camera.Frame{Seq: seq, Time: at, Image: img})
+				sink(camera.Frame{Seq: seq, Time: at, Clock: p.clock, Image: img})
 				continue
 			}
 		}

@@ -163,6 +163,25 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestClockIsTheCameras takes it from a part's header where that is a clock, and
+// not where it counts from when the camera was switched on.
+func TestClockIsTheCameras(t *testing.T) {
+	p := picture(t, 16, 16, 3)
+	stamped := func(stamp string) string {
+		return fmt.Sprintf("--frame\r\nX-Timestamp: %s\r\nContent-Length: %d\r\n\r\n%s\r\n", stamp, len(p), p)
+	}
+	frames, _, err := collect(t, serve(t, body(mixed, stamped("1772323200.250000"), part(p), stamped("61.5"), stamped("NaN"), stamped("1e300"))), mjpeg.Options{}, 0)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.Len(t, frames, 5)
+	require.True(t, frames[0].Clock.Equal(time.Date(2026, 3, 1, 0, 0, 0, 250e6, time.UTC)), "%s", frames[0].Clock)
+	for _, f := range frames {
+		require.WithinDuration(t, time.Now(), f.Time, time.Minute, "it is ordered by our own")
+	}
+	for _, f := range frames[1:] {
+		require.Zero(t, f.Clock)
+	}
+}
+
 func TestErrorsHoldNoSecret(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Limits of the envelope; a picture's own limit is the caller's.
@@ -32,6 +33,8 @@ type parts struct {
 	r        *bufio.Reader
 	boundary []byte // with its two dashes
 	max      int
+	// clock is what the camera's clock said of the part that was read last.
+	clock time.Time
 }
 
 // boundaryOf reads the boundary from a response's content type.
@@ -85,6 +88,7 @@ func (p *parts) next(buf []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.clock = clockOf(header)
 	if s := header.Get("Content-Length"); s != "" {
 		n, err := strconv.Atoi(strings.TrimSpace(s))
 		if err != nil || n < 0 {
@@ -93,6 +97,17 @@ func (p *parts) next(buf []byte) ([]byte, error) {
 		return p.counted(buf, n)
 	}
 	return p.delimited(buf)
+}
+
+// clockOf is the time that a part's header names, as mjpg-streamer and ESP32
+// boards write it: X-Timestamp, in seconds since 1970. Before 2000 it counts
+// from when the camera was switched on, and is no clock.
+func clockOf(h textproto.MIMEHeader) time.Time {
+	s, err := strconv.ParseFloat(h.Get("X-Timestamp"), 64)
+	if err != nil || !(s >= 946_684_800 && s < 1<<33) {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(s * 1e6)).UTC()
 }
 
 // seekBoundary reads up to and with the next boundary line.

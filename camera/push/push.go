@@ -67,9 +67,10 @@ func New(buffer int) *Source {
 	return &Source{queue: make(chan camera.Frame, buffer), waiting: map[uint64]chan Report{}, done: make(chan struct{})}
 }
 
-// Push hands over a frame. The caller must not change the image afterwards. It
+// Push hands over a frame, taken at a time; clock is the camera's own, zero
+// where it is not known. The caller must not change the image afterwards. It
 // never blocks: ErrFull and ErrClosed say that the frame was not taken.
-func (s *Source) Push(img *vision.Image, at time.Time) (Ticket, error) {
+func (s *Source) Push(img *vision.Image, at, clock time.Time) (Ticket, error) {
 	if err := img.Valid(); err != nil {
 		return Ticket{}, err
 	}
@@ -85,7 +86,7 @@ func (s *Source) Push(img *vision.Image, at time.Time) (Ticket, error) {
 	}
 	seq := s.seq + 1
 	select {
-	case s.queue <- camera.Frame{Seq: seq, Time: at, Image: img}:
+	case s.queue <- camera.Frame{Seq: seq, Time: at, Clock: clock, Image: img}:
 	default:
 		return Ticket{}, ErrFull
 	}

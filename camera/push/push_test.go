@@ -26,7 +26,7 @@ func TestPushedFramesArriveAndAreReported(t *testing.T) {
 		ended <- s.Stream(ctx, func(f camera.Frame) { s.Report(f.Seq, []string{"id"}) })
 	}()
 	for want := uint64(1); want <= 3; want++ {
-		ticket, err := s.Push(vision.NewImage(2, 2), noon)
+		ticket, err := s.Push(vision.NewImage(2, 2), noon, time.Time{})
 		require.NoError(t, err)
 		require.Equal(t, want, ticket.Seq)
 		require.Equal(t, push.Report{Seen: true, Deposits: []string{"id"}}, <-ticket.Done)
@@ -39,10 +39,10 @@ func TestPushedFramesArriveAndAreReported(t *testing.T) {
 func TestPushIsBounded(t *testing.T) {
 	s := push.New(2)
 	for range 2 {
-		_, err := s.Push(vision.NewImage(2, 2), noon)
+		_, err := s.Push(vision.NewImage(2, 2), noon, time.Time{})
 		require.NoError(t, err)
 	}
-	_, err := s.Push(vision.NewImage(2, 2), noon)
+	_, err := s.Push(vision.NewImage(2, 2), noon, time.Time{})
 	require.ErrorIs(t, err, push.ErrFull)
 	require.Equal(t, 2, s.Waiting())
 }
@@ -55,12 +55,12 @@ func TestFramesWithoutReportAreBounded(t *testing.T) {
 	go func() { ended <- s.Stream(ctx, func(f camera.Frame) { taken <- f }) }()
 	var tickets []push.Ticket
 	for range 2 {
-		ticket, err := s.Push(vision.NewImage(2, 2), noon)
+		ticket, err := s.Push(vision.NewImage(2, 2), noon, time.Time{})
 		require.NoError(t, err)
 		tickets = append(tickets, ticket)
 		<-taken
 	}
-	_, err := s.Push(vision.NewImage(2, 2), noon)
+	_, err := s.Push(vision.NewImage(2, 2), noon, time.Time{})
 	require.ErrorIs(t, err, push.ErrFull, "the receiver has reported nothing")
 	s.Report(2, nil)
 	require.True(t, (<-tickets[1].Done).Seen)
@@ -71,11 +71,11 @@ func TestFramesWithoutReportAreBounded(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	s := push.New(2)
-	ticket, err := s.Push(vision.NewImage(2, 2), noon)
+	ticket, err := s.Push(vision.NewImage(2, 2), noon, time.Time{})
 	require.NoError(t, err)
 	s.Close()
 	s.Close()
-	_, err = s.Push(vision.NewImage(2, 2), noon)
+	_, err = s.Push(vision.NewImage(2, 2), noon, time.Time{})
 	require.ErrorIs(t, err, push.ErrClosed)
 	n := 0
 	require.ErrorIs(t, s.Stream(t.Context(), func(camera.Frame) { n++ }), io.EOF)
@@ -87,6 +87,6 @@ func TestClose(t *testing.T) {
 }
 
 func TestPushRefusesNoPicture(t *testing.T) {
-	_, err := push.New(0).Push(&vision.Image{}, noon)
+	_, err := push.New(0).Push(&vision.Image{}, noon, time.Time{})
 	require.Error(t, err)
 }

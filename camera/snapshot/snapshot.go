@@ -70,14 +70,15 @@ func NewPoller(address string, opts Options) (*Poller, error) {
 	return &Poller{client: client, opts: opts}, nil
 }
 
-// Stream implements camera.Source. Frames have the time of their arrival.
+// Stream implements camera.Source. Frames have the time of their arrival; the
+// camera's clock is that of its answer (Date, RFC 9110).
 func (p *Poller) Stream(ctx context.Context, sink func(camera.Frame)) error {
 	transport := p.client.Transport(true)
 	defer transport.CloseIdleConnections()
 	tick := time.NewTicker(p.opts.Every)
 	defer tick.Stop()
 	for seq, bad := uint64(1), 0; ; seq++ {
-		data, err := p.fetch(ctx, transport)
+		data, clock, err := p.fetch(ctx, transport)
 		at := time.Now()
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -87,7 +88,7 @@ func (p *Poller) Stream(ctx context.Context, sink func(camera.Frame)) error {
 		}
 		if img, info, err := codec.Decode(data, p.opts.Limits, codec.Options{}); err == nil {
 			bad = 0
-			sink(camera.Frame{Seq: seq, Time: at, Image: codec.Orient(img, info.Orientation)})
+			sink(camera.Frame{Seq: seq, Time: at, Clock: clock, Image: codec.Orient(img, info.Orientation)})
 		} else if bad++; bad >= maxBadRun {
 			return p.client.Reason(fmt.Errorf("%d answers in a row are no pictures, the last one: %w", bad, err))
 		}
@@ -100,13 +101,17 @@ func (p *Poller) Stream(ctx context.Context, sink func(camera.Frame)) error {
 }
 
 // fetch reads one answer, at most as many bytes as a picture may have.
-func (p *Poller) fetch(ctx context.Context, transport *http.Transport) ([]byte, error) {
+func (p *Poller) fetch(ctx context.Context, transport *http.Transport) (data []byte, clock time.Time, err error) {
 	response, err := p.client.Get(ctx, transport)
 	if err != nil {
-		return nil, err
+		return nil, clock, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	return io.ReadAll(io.LimitReader(response.Body, int64(p.opts.Limits.MaxBytes)+1))
+	if at, wrong := http.ParseTime(response.Header.Get("Date")); wrong == nil {
+		clock = at
+	}
+	data, err = io.ReadAll(io.LimitReader(response.Body, int64(p.opts.Limits.MaxBytes)+1))
+	return data, clock, err
 }
 
 // Folder shows a folder's pictures. It is a camera.Source.

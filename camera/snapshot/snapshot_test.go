@@ -75,6 +75,21 @@ func TestPollerAsksAgainAndAgain(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(begin), 200*time.Millisecond)
 }
 
+func TestPollerReadsTheCamerasClock(t *testing.T) {
+	var asked atomic.Int32
+	frames, err := stream(t, poller(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Date"] = []string{"Thu, 01 Jan 1970 00:03:00 GMT"}
+		if asked.Add(1) > 1 {
+			w.Header()["Date"] = nil // keeps the server from adding its own
+		}
+		_, _ = w.Write(picture(t, 40))
+	}, snapshot.Options{Every: time.Millisecond}), 2)
+	require.ErrorIs(t, err, context.Canceled)
+	require.True(t, frames[0].Clock.Equal(time.Unix(180, 0)), "%s", frames[0].Clock)
+	require.WithinDuration(t, time.Now(), frames[0].Time, time.Minute, "it is ordered by our own")
+	require.Zero(t, frames[1].Clock, "a camera that does not say")
+}
+
 func TestPollerSaysWhatIsWrong(t *testing.T) {
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc

@@ -283,8 +283,9 @@ func optional(t time.Time) *time.Time {
 // hiddenText stands for what is not shown of a URL.
 const hiddenText = "***"
 
-// redacted is a camera's URL without user name and password, and without the
-// values of its query, where cheap cameras take their password.
+// redacted is a camera's URL without user name and password, and without its
+// query and whatever of its path names a value, where cheap cameras take their
+// password.
 func redacted(c station.Camera) string {
 	if c.URL == "" || c.Kind == station.File || c.Kind == station.Folder || c.Kind == station.Device {
 		return c.URL
@@ -297,7 +298,13 @@ func redacted(c station.Camera) string {
 	if u.User != nil {
 		out += hiddenText + "@"
 	}
-	out += u.Host + u.EscapedPath()
+	segments := strings.Split(u.EscapedPath(), "/")
+	for i, s := range segments {
+		if strings.ContainsAny(s, "=:") {
+			segments[i] = hiddenText
+		}
+	}
+	out += u.Host + strings.Join(segments, "/")
 	if u.RawQuery != "" {
 		out += "?" + hiddenText
 	}
@@ -349,6 +356,11 @@ func (s *Server) checkCamera(c station.Camera) error {
 func checkURL(text string, schemes ...string) error {
 	u, err := url.Parse(text)
 	if err == nil && u.Host != "" {
+		if u.Fragment != "" || u.User == nil && strings.Contains(u.Path+u.RawQuery, "@") {
+			// Else the beginning of a password would pass for the host, which is
+			// shown.
+			return invalid("body.url", "what is special in a URL is written %23 for #, %2F for /, %3F for ? and %40 for @ in a user name or password")
+		}
 		for _, scheme := range schemes {
 			if u.Scheme == scheme {
 				return nil

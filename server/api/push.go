@@ -57,7 +57,10 @@ func (s *Server) registerPush() {
 		summary: "Push one frame of a camera's stream",
 		about:   "The frame goes through the camera's detector, like one of a fetched stream.",
 	}, func(op *huma.Operation) {
-		op.Parameters = []*huma.Param{pathParam("id", "The camera"), queryParam("wait", "How long to wait until the detector has seen the frame, 0s to 30s")}
+		op.Parameters = []*huma.Param{
+			pathParam("id", "The camera"), queryParam("wait", "How long to wait until the detector has seen the frame, 0s to 30s"),
+			headerParam("X-Captured-At", "When the camera's clock says that the frame was taken, RFC 3339; of a camera whose clock is wrong nobody is told"),
+		}
 		op.RequestBody = &huma.RequestBody{Required: true, Content: binary("image/jpeg", "image/png")}
 		op.Responses["200"] = &huma.Response{Description: "Seen by the detector", Content: s.content("application/json", PushedFrame{})}
 		op.Responses["202"] = &huma.Response{Description: "Taken", Content: s.content("application/json", PushedFrame{})}
@@ -134,7 +137,11 @@ func (s *Server) pushFrame(c *fiber.Ctx) error {
 	if !isImage(mediaType) {
 		return kindType.problem("A frame is sent as image/jpeg or image/png")
 	}
-	frame, err := s.Cameras.PushFrame(c.UserContext(), cam, pipeline.Upload{Data: c.Request().Body(), Declared: mediaType})
+	clock, err := clockOf(c)
+	if err != nil {
+		return err
+	}
+	frame, err := s.Cameras.PushFrame(c.UserContext(), cam, pipeline.Upload{Data: c.Request().Body(), Declared: mediaType, Clock: clock})
 	if err != nil {
 		return err
 	}
@@ -158,6 +165,20 @@ func (s *Server) pushFrame(c *fiber.Ctx) error {
 		PushedFrame
 		Deposits []Inspection `json:"deposits"`
 	}{out, out.Deposits})
+}
+
+// clockOf is what a frame's sender says of its time; zero: nothing.
+func clockOf(c *fiber.Ctx) (time.Time, error) {
+	const name = "X-Captured-At"
+	text := c.Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return at, invalid("header."+name, "a time such as 2026-03-01T08:00:00+08:00 is expected (RFC 3339)")
+	}
+	return at, nil
 }
 
 // cameraForPush checks the right to push to a camera. A camera's own token

@@ -21,7 +21,7 @@ func TestDefaultsAreValid(t *testing.T) {
 
 func TestOrderOfSources(t *testing.T) {
 	path := filepath.Join("testdata", "good.yaml")
-	c, err := config.Load(path, []string{"BINSIDE_LOG_LEVEL=warn", "BINSIDE_HTTP_MAX_BODY=1MiB", "BINSIDE_TAXONOMY_COLOURS=rots-not=blue", "PATH=/bin", "BINSIDE_TOKEN=read-elsewhere"},
+	c, err := config.Load(path, []string{"BINSIDE_LOG_LEVEL=warn", "BINSIDE_HTTP_MAX_BODY=1MiB", "BINSIDE_TAXONOMY_COLOURS=rots-not=blue", "PATH=/bin", "BINSIDE_TOKEN=read-elsewhere", "BINSIDE_FACES=/opt/faces.onnx", "BINSIDE_ONNXRUNTIME=/opt/ort.so"},
 		map[string]string{"log.level": "error", "demo.enabled": "true"})
 	require.NoError(t, err)
 	require.Equal(t, "error", c.Log.Level, "a flag wins over the environment")

@@ -20,7 +20,7 @@ import (
 const envPrefix = "BINSIDE_"
 
 // notSettings are variables of that prefix which other parts read.
-var notSettings = map[string]bool{"BINSIDE_CONFIG": true, "BINSIDE_ONNXRUNTIME": true, "BINSIDE_TOKEN": true, "BINSIDE_URL": true}
+var notSettings = map[string]bool{"BINSIDE_CONFIG": true, "BINSIDE_FACES": true, "BINSIDE_ONNXRUNTIME": true, "BINSIDE_TOKEN": true, "BINSIDE_URL": true}
 
 // Load merges the defaults, the YAML file at path (none where path is empty),
 // the variables in environ ("NAME=value" as os.Environ gives them) and

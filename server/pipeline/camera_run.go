@@ -198,7 +198,7 @@ func (r *cameraRun) observe(frame camera.Frame) []deposit.Event {
 		return nil
 	}
 	start := time.Now()
-	events := r.detector.Observe(deposit.Frame(frame))
+	events := r.detector.Observe(deposit.Frame{Seq: frame.Seq, Time: frame.Time, Image: frame.Image})
 	r.tuner.observed(frame, r.detector, events)
 	r.owner.deps.Metrics.detectSeconds.Observe(time.Since(start).Seconds())
 	return events

@@ -236,7 +236,7 @@ func (c *Cameras) pushFrame(ctx context.Context, cameraID string, frame Upload) 
 	if at.IsZero() {
 		at = time.Now()
 	}
-	ticket, err := run.pushed.push(codec.Orient(img, info.Orientation), at)
+	ticket, err := run.pushed.push(codec.Orient(img, info.Orientation), at, frame.Clock)
 	switch {
 	case errors.Is(err, push.ErrFull):
 		return nil, ErrCameraBusy

@@ -73,17 +73,25 @@ func (p *pushFeed) Run(ctx context.Context, look func(camera.Frame)) {
 	_ = p.source.Stream(ctx, look) // ends with ctx alone: nobody else closes the source
 }
 
+// pushSilence is after how long without a frame a pushed camera does not stream
+// any more: what a keeper gives one that is fetched.
+const pushSilence = 20 * time.Second
+
 // State implements Feed.
 func (p *pushFeed) State() CameraState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.state.Status == StatusStreaming && time.Since(p.state.LastFrameAt) > pushSilence {
+		p.state.Status, p.state.Since = StatusFailed, p.state.LastFrameAt.Add(pushSilence)
+		p.state.Error = "no frame was pushed in time"
+	}
 	return p.state
 }
 
 // push takes a frame without waiting: push.ErrFull and push.ErrClosed say that
 // it was not taken.
-func (p *pushFeed) push(img *vision.Image, at time.Time) (push.Ticket, error) {
-	ticket, err := p.source.Push(img, at)
+func (p *pushFeed) push(img *vision.Image, at, clock time.Time) (push.Ticket, error) {
+	ticket, err := p.source.Push(img, at, clock)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.state.Frames++
@@ -93,7 +101,7 @@ func (p *pushFeed) push(img *vision.Image, at time.Time) (push.Ticket, error) {
 	}
 	p.state.LastFrameAt = time.Now().UTC()
 	if p.state.Status != StatusStreaming {
-		p.state.Status, p.state.Since = StatusStreaming, p.state.LastFrameAt
+		p.state.Status, p.state.Since, p.state.Error = StatusStreaming, p.state.LastFrameAt, ""
 	}
 	return ticket, nil
 }

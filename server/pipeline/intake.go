@@ -30,6 +30,9 @@ type Upload struct {
 	// CapturedAt is when a camera took the frame, for PushFrame; zero: just
 	// now. It must not go backwards.
 	CapturedAt time.Time
+	// Clock is what the camera's own clock says, for PushFrame; zero: it does
+	// not say. It is only compared with this machine's.
+	Clock time.Time
 }
 
 // Request is one whole deposit pushed to a bin.

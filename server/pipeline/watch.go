@@ -36,7 +36,11 @@ func (w *watch) look(f camera.Frame) {
 	if w.stamped {
 		arrived = time.Now()
 	}
-	s, changed := w.monitor.Observe(condition.Frame{Time: f.Time, Arrived: arrived, Image: f.Image})
+	told := f.Clock
+	if told.IsZero() {
+		told = f.Time
+	}
+	s, changed := w.monitor.Observe(condition.Frame{Time: told, Arrived: arrived, Image: f.Image})
 	if !changed {
 		return
 	}

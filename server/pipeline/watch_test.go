@@ -114,3 +114,38 @@ func TestCameraThatCannotBeBelievedTellsNobody(t *testing.T) {
 	p.show(t, f, 3*time.Second, true, nil)
 	require.Equal(t, verdict.Tell, latest(3).Verdict)
 }
+
+// TestClockOfACameraIsComparedWithOurs lets a camera that is pushed say what time
+// it is.
+func TestClockOfACameraIsComparedWithOurs(t *testing.T) {
+	l := newLine(t)
+	l.addCamera("cam", corner)
+	c := l.newCameras(func(cfg *pipeline.CamerasConfig, _ *pipeline.CamerasDeps) {
+		cfg.Condition = condition.DefaultConfig()
+		cfg.Condition.Every, cfg.Condition.Brief, cfg.Condition.Lasting = 10*time.Millisecond, 100*time.Millisecond, 200*time.Millisecond
+	})
+	require.NoError(t, c.Start(t.Context()))
+	f := newFilm()
+	becomes := func(want condition.Kind, clock func() time.Time) {
+		t.Helper()
+		for end := time.Now().Add(patience); ; {
+			up := f.next(t, false)
+			up.CapturedAt, up.Clock = time.Time{}, clock()
+			pushed, err := c.PushFrame(t.Context(), "cam", up)
+			require.NoError(t, err)
+			_, err = pushed.Await(t.Context())
+			pushed.Close()
+			require.NoError(t, err)
+			if c.States()["cam"].Condition == want {
+				return
+			}
+			require.True(t, time.Now().Before(end), "the camera is not %q", want)
+		}
+	}
+	off := func(d time.Duration) func() time.Time { return func() time.Time { return time.Now().Add(d) } }
+	becomes(condition.Good, off(0))
+	becomes(condition.Clock, off(-time.Hour))
+	becomes(condition.Good, off(3*time.Second))
+	becomes(condition.Clock, off(24*time.Hour))
+	becomes(condition.Good, func() time.Time { return time.Time{} })
+}

@@ -57,7 +57,7 @@ func leaning(ctx context.Context, seed uint64, n int) ([]share, error) {
 	err = src.StreamLabelled(ctx, func(f camera.Frame, now []simulate.Label) {
 		k := f.Seq % remembered
 		labels[k] = append(labels[k][:0], now...)
-		for _, e := range d.Observe(deposit.Frame(f)) {
+		for _, e := range d.Observe(deposit.Frame{Seq: f.Seq, Time: f.Time, Image: f.Image}) {
 			if e.Kind != deposit.Deposited {
 				continue
 			}

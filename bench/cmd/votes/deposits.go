@@ -65,7 +65,9 @@ func detect(ctx context.Context, source *simulate.Source) ([]deposit.Event, erro
 	}
 	defer d.Close()
 	var found []deposit.Event
-	err = source.Stream(ctx, func(f camera.Frame) { found = append(found, d.Observe(deposit.Frame(f))...) })
+	err = source.Stream(ctx, func(f camera.Frame) {
+		found = append(found, d.Observe(deposit.Frame{Seq: f.Seq, Time: f.Time, Image: f.Image})...)
+	})
 	if !errors.Is(err, io.EOF) {
 		return nil, err
 	}

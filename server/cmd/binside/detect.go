@@ -54,9 +54,9 @@ func newDetect() *cobra.Command {
 		Long: `Find what is put into a region of a video, and taken out of it, with the detector
 that the service runs on its cameras.
 
-POLYGON is a list of corners, e.g. "0.1,0.2 0.5,0.2 0.5,0.9": shares of the
-picture, or pixels where one of the numbers is above 1. Without it the whole
-picture is watched.`,
+POLYGON is a list of corners, e.g. "0.1,0.2 0.5,0.2 0.5,0.9", or as the API has
+it, [{"x":0.1,"y":0.2},…]: shares of the picture, or pixels where one of the
+numbers is above 1. Without it the whole picture is watched.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			corners, err := parseCorners(region)
@@ -87,9 +87,13 @@ picture is watched.`,
 	return cmd
 }
 
-// parseCorners reads the numbers x y x y …, whatever stands between them;
-// nothing is the whole picture.
+// parseCorners reads a polygon as the API and this command write it, or the
+// numbers x y x y …, whatever stands between them; nothing is the whole picture.
 func parseCorners(text string) (vision.Polygon, error) {
+	var written vision.Polygon
+	if json.Unmarshal([]byte(text), &written) == nil && len(written) > 0 {
+		return written, nil
+	}
 	numbers := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" ,;[]()\n\t", r) })
 	if len(numbers) == 0 {
 		return vision.Full(), nil
@@ -148,7 +152,7 @@ func detect(ctx context.Context, file string, corners vision.Polygon) (*detected
 			}
 		}
 		last = f.Time
-		events = append(events, d.Observe(deposit.Frame(f))...)
+		events = append(events, d.Observe(deposit.Frame{Seq: f.Seq, Time: f.Time, Image: f.Image})...)
 	})
 	if d != nil {
 		defer d.Close()
