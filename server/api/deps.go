@@ -81,6 +81,7 @@ type Objects interface {
 // request's memory.
 type Intake interface {
 	Submit(ctx context.Context, req pipeline.Request) (*pipeline.Submission, error)
+	Redact(ctx context.Context, u pipeline.Upload) ([]byte, error)
 }
 
 // Cameras runs the cameras; see pipeline.Cameras.

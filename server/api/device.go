@@ -71,6 +71,12 @@ func (s *Server) TakeFrame(ctx context.Context, stationID, cameraID string, imag
 	return nil
 }
 
+// Redact returns what TakeDeposit would keep of a JPEG or PNG: for a caller that
+// keeps it before.
+func (s *Server) Redact(ctx context.Context, image []byte) ([]byte, error) {
+	return s.Intake.Redact(ctx, pipeline.Upload{Data: image})
+}
+
 // TakeDeposit queues a JPEG or PNG as a deposit of a station's bin. With a key a
 // repetition is no second deposit; empty: there is none. When it returns nil the
 // deposit is on the queue's disk.

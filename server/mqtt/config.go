@@ -97,6 +97,9 @@ type BinSide interface {
 	Answer(ctx context.Context, stationID, inspectionID string, outcome inspection.PromptState) error
 	Shown(ctx context.Context, stationID, inspectionID string) error
 	TakeFrame(ctx context.Context, stationID, cameraID string, image []byte) error
+	// Redact returns what may be kept of a picture that TakeDeposit would take;
+	// TakeDeposit takes that, too.
+	Redact(ctx context.Context, image []byte) ([]byte, error)
 	TakeDeposit(ctx context.Context, stationID, binID, key string, image []byte) error
 }
 
