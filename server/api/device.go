@@ -30,7 +30,9 @@ func (s *Server) Prompt(i *inspection.Inspection, bins []ScreenBin) ScreenPrompt
 
 // ThanksFor is what a resident is told who sorted rightly; false where nobody is
 // thanked.
-func (s *Server) ThanksFor(i *inspection.Inspection) (Thanks, bool) { return thanks(i) }
+func (s *Server) ThanksFor(ctx context.Context, i *inspection.Inspection) (Thanks, bool) {
+	return s.thanks(ctx, i)
+}
 
 // Answer ends a prompt of the station by a resident's word.
 func (s *Server) Answer(ctx context.Context, stationID, inspectionID string, outcome inspection.PromptState) error {

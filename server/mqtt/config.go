@@ -93,7 +93,7 @@ func (c Config) certificate() (*tls.Config, error) {
 type BinSide interface {
 	Screen(ctx context.Context, stationID string) (api.Screen, error)
 	Prompt(i *inspection.Inspection, bins []api.ScreenBin) api.ScreenPrompt
-	ThanksFor(i *inspection.Inspection) (api.Thanks, bool)
+	ThanksFor(ctx context.Context, i *inspection.Inspection) (api.Thanks, bool)
 	Answer(ctx context.Context, stationID, inspectionID string, outcome inspection.PromptState) error
 	Shown(ctx context.Context, stationID, inspectionID string) error
 	TakeFrame(ctx context.Context, stationID, cameraID string, image []byte) error

@@ -55,7 +55,7 @@ func (b *binSide) Prompt(i *inspection.Inspection, _ []api.ScreenBin) api.Screen
 	return api.ScreenPrompt{ID: i.ID, BinID: i.BinID, Prompt: *i.Prompt}
 }
 
-func (b *binSide) ThanksFor(i *inspection.Inspection) (api.Thanks, bool) {
+func (b *binSide) ThanksFor(_ context.Context, i *inspection.Inspection) (api.Thanks, bool) {
 	return api.Thanks{ID: i.ID, BinID: i.BinID}, true
 }
 
