@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -133,6 +134,10 @@ func (s *Service) checkPicture(e *inspection.Evidence, data []byte) error {
 	img, _, err := codec.Decode(data, s.cfg.Limits, codec.Options{})
 	if err != nil {
 		return err
+	}
+	// An agent writes pictures without metadata: other ones are not an agent's.
+	if bare, err := codec.StripJPEG(data); err != nil || !bytes.Equal(bare, data) {
+		return fmt.Errorf("%w: picture %d holds more than a picture", ErrRecord, e.Ordinal)
 	}
 	defer codec.Recycle(img)
 	if img.Width != e.Width || img.Height != e.Height {

@@ -188,7 +188,12 @@ func TestHandedInWrongly(t *testing.T) {
 		}, "validation"},
 		"another picture": {func(*relay.Record, []byte) [][]byte { return [][]byte{other} }, "validation"},
 		"another size":    {func(r *relay.Record, d []byte) [][]byte { r.Inspection.Evidence[0].Width = 65; return [][]byte{d} }, "validation"},
-		"no picture":      {func(*relay.Record, []byte) [][]byte { return nil }, "pictures-missing"},
+		"a place": {func(r *relay.Record, d []byte) [][]byte {
+			d = withEXIF(d)
+			r.Inspection.Evidence[0].SHA256, r.Inspection.Evidence[0].Bytes = datasets.ID(d), len(d)
+			return [][]byte{d}
+		}, "validation"},
+		"no picture": {func(*relay.Record, []byte) [][]byte { return nil }, "pictures-missing"},
 		"half a picture": {func(r *relay.Record, d []byte) [][]byte {
 			d = d[:len(d)/2]
 			r.Inspection.Evidence[0].SHA256, r.Inspection.Evidence[0].Bytes = datasets.ID(d), len(d)

@@ -81,6 +81,7 @@ type Objects interface {
 // request's memory.
 type Intake interface {
 	Submit(ctx context.Context, req pipeline.Request) (*pipeline.Submission, error)
+	Redact(ctx context.Context, u pipeline.Upload) ([]byte, error)
 }
 
 // Cameras runs the cameras; see pipeline.Cameras.
@@ -102,8 +103,10 @@ type Hub interface {
 	Subscribe(ctx context.Context, keep func(*inspection.Inspection) bool) (*notify.Subscription, error)
 }
 
-// Prompts ends prompts; see correction.Service.
+// Prompts ends prompts, and says when residents are thanked; see
+// correction.Service.
 type Prompts interface {
+	MayThank(ctx context.Context, i *inspection.Inspection) bool
 	Correct(ctx context.Context, id string) (*inspection.Inspection, error)
 	Appeal(ctx context.Context, id string) (*inspection.Inspection, error)
 }

@@ -30,7 +30,9 @@ func (s *Server) Prompt(i *inspection.Inspection, bins []ScreenBin) ScreenPrompt
 
 // ThanksFor is what a resident is told who sorted rightly; false where nobody is
 // thanked.
-func (s *Server) ThanksFor(i *inspection.Inspection) (Thanks, bool) { return thanks(i) }
+func (s *Server) ThanksFor(ctx context.Context, i *inspection.Inspection) (Thanks, bool) {
+	return s.thanks(ctx, i)
+}
 
 // Answer ends a prompt of the station by a resident's word.
 func (s *Server) Answer(ctx context.Context, stationID, inspectionID string, outcome inspection.PromptState) error {
@@ -69,6 +71,12 @@ func (s *Server) TakeFrame(ctx context.Context, stationID, cameraID string, imag
 	}
 	frame.Close()
 	return nil
+}
+
+// Redact returns what TakeDeposit would keep of a JPEG or PNG: for a caller that
+// keeps it before.
+func (s *Server) Redact(ctx context.Context, image []byte) ([]byte, error) {
+	return s.Intake.Redact(ctx, pipeline.Upload{Data: image})
 }
 
 // TakeDeposit queues a JPEG or PNG as a deposit of a station's bin. With a key a

@@ -229,11 +229,11 @@ func (s *Server) screenPrompt(i *inspection.Inspection, bins []ScreenBin) Screen
 	return p
 }
 
-// thanks are for a deposit that passed.
-func thanks(i *inspection.Inspection) (Thanks, bool) {
+// thanks are for a deposit that passed, where the residents may be thanked now.
+func (s *Server) thanks(ctx context.Context, i *inspection.Inspection) (Thanks, bool) {
 	out := Thanks{ID: i.ID, BinID: i.BinID, Category: i.Category, ItemClass: i.ItemClass}
 	if i.Steps != nil && !i.Steps.CertainAt.IsZero() {
 		out.CertainAt = &i.Steps.CertainAt
 	}
-	return out, i.Verdict == verdict.Pass
+	return out, i.Verdict == verdict.Pass && s.Prompts != nil && s.Prompts.MayThank(ctx, i)
 }

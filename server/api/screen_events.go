@@ -105,7 +105,7 @@ func (st *screenStream) forward(ctx context.Context, e notify.Event) error {
 	if e.Inspection.Prompt != nil {
 		return st.prompt(e.Inspection)
 	}
-	if t, ok := thanks(e.Inspection); ok {
+	if t, ok := st.server.thanks(ctx, e.Inspection); ok {
 		return st.send("thanks", "", t)
 	}
 	return nil

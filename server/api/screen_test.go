@@ -63,6 +63,11 @@ func TestScreenTellsAndTakesTheAnswer(t *testing.T) {
 
 	f.stored("here", verdict.Pass, time.Now())
 	require.Equal(t, "bin-here", until[api.Thanks](t, ch, "thanks").BinID)
+
+	// What lay on the queue while the service was away thanks nobody who is there now.
+	f.stored("here", verdict.Pass, time.Now().Add(-time.Minute))
+	late := f.stored("here", verdict.Pass, time.Now())
+	require.Equal(t, late.ID, until[api.Thanks](t, ch, "thanks").ID)
 }
 
 func TestCorrectedIsClearedFromTheQueue(t *testing.T) {

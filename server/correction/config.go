@@ -1,6 +1,7 @@
 package correction
 
 import (
+	"slices"
 	"time"
 
 	"github.com/binside/binside/server/station"
@@ -36,6 +37,19 @@ func (c Config) withDefaults() Config {
 		c.Budget = 40
 	}
 	return c
+}
+
+// quiet reports whether a time lies in the quiet hours of a place, whose zone
+// has an IANA name.
+func (c Config) quiet(zone string, at time.Time) (bool, error) {
+	if len(c.Quiet) == 0 {
+		return false, nil
+	}
+	local, err := time.LoadLocation(zone)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(c.Quiet, func(h station.Hours) bool { return h.Holds(at.In(local)) }), nil
 }
 
 // at returns the configuration of one station: its own settings over c.

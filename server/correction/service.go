@@ -236,16 +236,8 @@ func (s *Service) withhold(ctx context.Context, i *inspection.Inspection, now ti
 	if cfg, err = cfg.at(st.Prompts); err != nil {
 		return cfg, "", err
 	}
-	if len(cfg.Quiet) > 0 {
-		zone, err := time.LoadLocation(st.TimeZone)
-		if err != nil {
-			return cfg, "", err
-		}
-		for _, h := range cfg.Quiet {
-			if h.Holds(now.In(zone)) {
-				return cfg, inspection.MeansQuiet, nil
-			}
-		}
+	if quiet, err := cfg.quiet(st.TimeZone, now); err != nil || quiet {
+		return cfg, inspection.MeansQuiet, err
 	}
 	if cfg.Budget < 0 {
 		return cfg, "", nil
@@ -255,6 +247,29 @@ func (s *Service) withhold(ctx context.Context, i *inspection.Inspection, now ti
 		return cfg, inspection.MeansBudget, nil
 	}
 	return cfg, "", err
+}
+
+// MayThank reports whether the residents may be thanked for a deposit, which is
+// not stored: nothing is said in quiet hours, nor of what was long ago.
+func (s *Service) MayThank(ctx context.Context, i *inspection.Inspection) bool {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	now, cfg := time.Now(), *s.cfg.Load()
+	if now.Sub(i.ReceivedAt) > cfg.Stale {
+		return false
+	}
+	st, err := s.deps.Store.GetStation(ctx, i.StationID)
+	if err == nil {
+		cfg, err = cfg.at(st.Prompts)
+	}
+	quiet := false
+	if err == nil {
+		quiet, err = cfg.quiet(st.TimeZone, now)
+	}
+	if err != nil {
+		s.deps.Logger.Warn("nobody was thanked", "deposit", i.ID, "error", err)
+	}
+	return err == nil && !quiet
 }
 
 // expire ends the prompts whose window has passed.

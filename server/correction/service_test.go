@@ -160,6 +160,9 @@ func TestWithheld(t *testing.T) {
 				b.becomes(b.deposit("blue", verdict.Tell, c.ago), inspection.PromptOpen, "")
 			}
 			b.becomes(b.deposit("blue", verdict.Tell, c.ago), inspection.PromptWithheld, c.means)
+			// Thanks do not nag, but nobody wants to hear them at night or of what was long ago.
+			right := b.deposit("red", verdict.Pass, c.ago)
+			require.Equal(t, c.means == inspection.MeansBudget, b.service.MayThank(t.Context(), right))
 		})
 	}
 }
@@ -287,8 +290,10 @@ func TestStationsOwnSettings(t *testing.T) {
 	set(&station.Prompts{QuietHours: &always})
 	b.deposit("blue", verdict.Tell, 0)
 	require.Equal(t, inspection.MeansQuiet, b.next().Prompt.Means)
+	require.False(t, b.service.MayThank(t.Context(), &inspection.Inspection{StationID: "here", ReceivedAt: time.Now()}))
 	two, never := 5, ""
 	set(&station.Prompts{Budget: &two, BudgetSpanSeconds: station.Seconds(time.Hour), QuietHours: &never})
 	b.deposit("blue", verdict.Tell, 0)
 	require.Equal(t, time.Minute, window())
+	require.True(t, b.service.MayThank(t.Context(), &inspection.Inspection{StationID: "here", ReceivedAt: time.Now()}))
 }

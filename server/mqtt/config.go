@@ -93,10 +93,13 @@ func (c Config) certificate() (*tls.Config, error) {
 type BinSide interface {
 	Screen(ctx context.Context, stationID string) (api.Screen, error)
 	Prompt(i *inspection.Inspection, bins []api.ScreenBin) api.ScreenPrompt
-	ThanksFor(i *inspection.Inspection) (api.Thanks, bool)
+	ThanksFor(ctx context.Context, i *inspection.Inspection) (api.Thanks, bool)
 	Answer(ctx context.Context, stationID, inspectionID string, outcome inspection.PromptState) error
 	Shown(ctx context.Context, stationID, inspectionID string) error
 	TakeFrame(ctx context.Context, stationID, cameraID string, image []byte) error
+	// Redact returns what may be kept of a picture that TakeDeposit would take;
+	// TakeDeposit takes that, too.
+	Redact(ctx context.Context, image []byte) ([]byte, error)
 	TakeDeposit(ctx context.Context, stationID, binID, key string, image []byte) error
 }
 

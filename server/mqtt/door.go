@@ -13,10 +13,14 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/binside/binside/server/auth"
 )
 
 // door is the listener that devices connect to. It reads what a device says of
@@ -28,7 +32,11 @@ type door struct {
 	log     *slog.Logger
 	// inner connects to the embedded server.
 	inner func(context.Context) (net.Conn, error)
-	tls   *tls.Config // nil where plain text is spoken
+	// redact says what of a picture the server may get; pictures bounds those that
+	// are being read for it, in bytes.
+	redact   func(ctx context.Context, by *auth.Principal, p pushed, topic string, picture []byte) ([]byte, error)
+	pictures *semaphore.Weighted
+	tls      *tls.Config // nil where plain text is spoken
 	// maxClients and maxPicture are the configuration's.
 	maxClients, maxPicture int
 
@@ -232,6 +240,9 @@ func (d *door) admit(l *link, connect *packets.ConnectPacket) *refusal {
 		return &refusal{connect.Validate(), "protocol"}
 	case len(connect.WillMessage) > maxWord || len(connect.WillTopic) > maxTopic:
 		return &refusal{packets.ErrRefusedNotAuthorised, "too-large"}
+	case strings.HasPrefix(connect.WillTopic, pushPrefix):
+		// It would be carried past what keeps pictures away, and nobody pushes when gone.
+		return &refusal{packets.ErrRefusedNotAuthorised, "will"}
 	}
 	if no := d.gate.admit(l, connect); no != nil {
 		return no

@@ -35,12 +35,16 @@ const patience = 30 * time.Second
 // binSide stands in the API's place, to fail when a test says so; the API itself
 // is behind the tests of server/cmd/binside.
 type binSide struct {
-	mu       sync.Mutex
-	fail     error
-	deposits []string // bin and key
-	frames   []string // cameras
-	blocked  chan struct{}
-	bins     []api.ScreenBin
+	mu   sync.Mutex
+	fail error
+	// redacted is what is left of every picture; nil: all of it. unredacted is why
+	// none can be redacted.
+	redacted   []byte
+	unredacted error
+	deposits   []string // bin and key
+	frames     []string // cameras
+	blocked    chan struct{}
+	bins       []api.ScreenBin
 }
 
 func (b *binSide) Screen(_ context.Context, stationID string) (api.Screen, error) {
@@ -51,7 +55,7 @@ func (b *binSide) Prompt(i *inspection.Inspection, _ []api.ScreenBin) api.Screen
 	return api.ScreenPrompt{ID: i.ID, BinID: i.BinID, Prompt: *i.Prompt}
 }
 
-func (b *binSide) ThanksFor(i *inspection.Inspection) (api.Thanks, bool) {
+func (b *binSide) ThanksFor(_ context.Context, i *inspection.Inspection) (api.Thanks, bool) {
 	return api.Thanks{ID: i.ID, BinID: i.BinID}, true
 }
 
@@ -66,6 +70,15 @@ func (b *binSide) TakeFrame(_ context.Context, _, cameraID string, _ []byte) err
 	defer b.mu.Unlock()
 	b.frames = append(b.frames, cameraID)
 	return b.fail
+}
+
+func (b *binSide) Redact(_ context.Context, image []byte) ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.redacted != nil {
+		image = b.redacted
+	}
+	return image, b.unredacted
 }
 
 func (b *binSide) TakeDeposit(_ context.Context, _, binID, key string, _ []byte) error {

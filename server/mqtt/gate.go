@@ -13,6 +13,7 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 	nats "github.com/nats-io/nats-server/v2/server"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/binside/binside/server/auth"
@@ -42,7 +43,9 @@ type account struct {
 	sessions map[string]time.Time
 	// words paces what is no picture, for all connections together.
 	words *rate.Limiter
-	held  holdings
+	// pictures bounds those that are being read and redacted.
+	pictures *semaphore.Weighted
+	held     holdings
 	// latest is the connection that last tells of; nil where that has ended.
 	latest *link
 	last   store.MQTTDevice
@@ -169,7 +172,7 @@ func (g *gate) enter(l *link) *refusal {
 func (g *gate) account(tokenID string) *account {
 	a := g.accounts[tokenID]
 	if a == nil {
-		a = &account{tokenID: tokenID, links: make(map[*link]bool), sessions: make(map[string]time.Time), words: rate.NewLimiter(wordRate, wordBurst)}
+		a = &account{tokenID: tokenID, links: make(map[*link]bool), sessions: make(map[string]time.Time), words: rate.NewLimiter(wordRate, wordBurst), pictures: semaphore.NewWeighted(atOnce)}
 		g.accounts[tokenID] = a
 	}
 	return a

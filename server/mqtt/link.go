@@ -156,8 +156,7 @@ func (l *link) forward(ctx context.Context) {
 			l.cut(reason)
 			return
 		}
-		_, _ = out.Write(head.raw) // Flush reports
-		if _, err := io.CopyN(out, l.in, int64(head.rest)); err != nil {
+		if l.carry(ctx, out, head) != nil {
 			return
 		}
 		if head.kind() == packets.Disconnect {
@@ -190,7 +189,7 @@ func (l *link) check(ctx context.Context, head header) (reason string) {
 		return ""
 	}
 	p, ok := parsePush(string(topic[2:]))
-	picture := ok && (p.kind == kindFrame || p.kind == kindDeposit)
+	picture := ok && p.isPicture()
 	switch {
 	case picture && head.rest > l.door.maxPicture+maxTopic, !picture && head.rest > maxWord+maxTopic:
 		return "too-large"

@@ -82,7 +82,7 @@ func (s *Service) stored(ctx context.Context, i *inspection.Inspection) {
 	}
 	if i.Prompt != nil {
 		s.prompt(ctx, i)
-	} else if t, ok := s.deps.BinSide.ThanksFor(i); ok {
+	} else if t, ok := s.deps.BinSide.ThanksFor(ctx, i); ok {
 		s.publish(ctx, "thanks", thanksTopic(i.StationID), 0, false, t)
 	}
 }

@@ -77,7 +77,8 @@ func (s *Service) Start(ctx context.Context) (err error) {
 	s.metrics = newMetrics(s.deps.Registerer, s.gate.count)
 	s.door = &door{
 		gate: s.gate, metrics: s.metrics, log: s.deps.Logger, maxClients: s.cfg.MaxClients, maxPicture: s.cfg.MaxPicture,
-		inner: func(ctx context.Context) (net.Conn, error) { return s.broker.dial(ctx) },
+		inner:  func(ctx context.Context) (net.Conn, error) { return s.broker.dial(ctx) },
+		redact: s.redact, pictures: newPictureRoom(),
 	}
 	if s.door.tls, err = s.cfg.certificate(); err != nil {
 		return err

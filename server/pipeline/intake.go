@@ -205,6 +205,17 @@ func (in *Intake) open(ctx context.Context, uploads []Upload) ([]inspection.Imag
 	return images, decoded, nil
 }
 
+// Redact returns what Submit would queue of one upload, which Submit takes as an
+// upload in its turn. Errors are Submit's of its images.
+func (in *Intake) Redact(ctx context.Context, u Upload) ([]byte, error) {
+	o, err := in.openOne(ctx, u)
+	if err != nil {
+		in.metrics.refused.WithLabelValues(Reason(err)).Inc()
+		return nil, &ImageError{Err: err}
+	}
+	return o.stored.JPEG, nil
+}
+
 type openedImage struct {
 	stored  inspection.Image
 	decoded *vision.Image // at the model's scale

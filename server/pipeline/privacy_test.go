@@ -91,10 +91,19 @@ func TestPushedPhotographLosesFaceAndPlace(t *testing.T) {
 	for _, orientation := range []int{1, 3} {                // upright, and lying on its head until it is turned
 		whole, err := codec.EncodeJPEG(codec.Orient(img, orientation), 95)
 		require.NoError(t, err)
-		i := l.push(in, "", facestest.WithPlace(t, whole, uint16(orientation)))
+		file := facestest.WithPlace(t, whole, uint16(orientation))
+		// What is redacted before it is submitted is kept like what is not.
+		redacted, err := in.Redact(t.Context(), pipeline.Upload{Data: file})
+		require.NoError(t, err)
+		later := l.push(in, "", redacted)
+		kept, err := l.objects.Get(t.Context(), later.Evidence[0].Key)
+		require.NoError(t, err)
+		requireClean(t, redacted, "redacted")
+		require.Equal(t, redacted, kept)
+		i := l.push(in, "", file)
 		d := queued.deposits[len(queued.deposits)-1]
 		require.Len(t, i.Evidence, 1)
-		kept, err := l.objects.Get(t.Context(), i.Evidence[0].Key)
+		kept, err = l.objects.Get(t.Context(), i.Evidence[0].Key)
 		require.NoError(t, err)
 		for what, jpeg := range map[string][]byte{"queue": d.Images[0].JPEG, "evidence": kept} {
 			requireClean(t, jpeg, what)
@@ -125,8 +134,10 @@ func TestPhotographThatCannotBeSearchedIsRefused(t *testing.T) {
 		require.ErrorIs(t, err, pipeline.ErrRedaction)
 		require.Equal(t, "redaction", pipeline.Reason(err))
 		require.Empty(t, queued.deposits)
+		_, err = in.Redact(t.Context(), pipeline.Upload{Data: jpegOf(t, picture(320, 240, red))})
+		require.ErrorIs(t, err, pipeline.ErrRedaction)
 	}
-	require.InDelta(t, 2, l.counter("binside_redaction_errors_total"), 0)
+	require.InDelta(t, 4, l.counter("binside_redaction_errors_total"), 0)
 }
 
 func TestCamerasPicturesOfPeopleArePainted(t *testing.T) {
