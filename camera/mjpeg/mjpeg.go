@@ -70,8 +70,8 @@ func (s *Source) Counts() Counts {
 }
 
 // Stream implements camera.Source. Frames have the time of their arrival, and
-// the camera's clock where its parts name it. A camera that ends its stream is a failure (io.ErrUnexpectedEOF): live cameras
-// do not end.
+// the camera's clock where its parts name it. A camera that ends its stream is a
+// failure (io.ErrUnexpectedEOF): live cameras do not end.
 func (s *Source) Stream(ctx context.Context, sink func(camera.Frame)) error {
 	err := s.stream(ctx, sink)
 	if ctx.Err() != nil {

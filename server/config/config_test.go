@@ -35,6 +35,19 @@ func TestOrderOfSources(t *testing.T) {
 	require.Equal(t, "postgres://binside@db.example/binside", c.StoreURL())
 }
 
+// A service in Kubernetes that is called binside puts its address into the
+// environment; a misspelt setting is an error there as anywhere.
+func TestKubernetesServiceLinksAreNoSettings(t *testing.T) {
+	links := []string{
+		"BINSIDE_SERVICE_HOST=10.0.0.1", "BINSIDE_SERVICE_PORT=80", "BINSIDE_SERVICE_PORT_HTTP=80", "BINSIDE_PORT=tcp://10.0.0.1:80", "BINSIDE_PORT_80_TCP=tcp://10.0.0.1:80",
+		"BINSIDE_PORT_80_TCP_PROTO=tcp", "BINSIDE_PORT_80_TCP_PORT=80", "BINSIDE_PORT_80_TCP_ADDR=10.0.0.1", "BINSIDE_MQTT_SERVICE_HOST=10.0.0.2", "BINSIDE_MQTT_PORT_1883_TCP=tcp://10.0.0.2:1883",
+	}
+	_, err := config.Load("", links, nil)
+	require.NoError(t, err)
+	_, err = config.Load("", append(links, "BINSIDE_HTTP_LISTENS=:80"), nil)
+	require.ErrorContains(t, err, "BINSIDE_HTTP_LISTENS")
+}
+
 func TestErrorsNameFieldValueAndWhatIsAllowed(t *testing.T) {
 	_, err := config.Load(filepath.Join("testdata", "bad.yaml"), nil, nil)
 	require.Error(t, err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"sort"
 	"strings"
 	"time"
@@ -21,6 +22,10 @@ const envPrefix = "BINSIDE_"
 
 // notSettings are variables of that prefix which other parts read.
 var notSettings = map[string]bool{"BINSIDE_CONFIG": true, "BINSIDE_FACES": true, "BINSIDE_ONNXRUNTIME": true, "BINSIDE_TOKEN": true, "BINSIDE_URL": true}
+
+// serviceLink matches what Kubernetes puts into every pod's environment for each
+// service, one that is called binside included.
+var serviceLink = regexp.MustCompile(`^BINSIDE(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
 
 // Load merges the defaults, the YAML file at path (none where path is empty),
 // the variables in environ ("NAME=value" as os.Environ gives them) and
@@ -97,6 +102,9 @@ func environment(environ []string, known map[string]bool) (map[string]any, error
 			continue
 		}
 		key, ok := byName[name]
+		if !ok && serviceLink.MatchString(name) {
+			continue
+		}
 		if !ok {
 			return nil, fmt.Errorf("config: environment: there is no setting for %s", name)
 		}

@@ -6,8 +6,8 @@
 // prompt is withheld, and that is stored with the reason, in a station's quiet
 // hours, when the station has been told often enough, and when the deposit was
 // long ago. A station's own settings go before the service's; they are read
-// with every misdeposit. Thanks follow the same hours and the same lateness. The package never decides a verdict and knows no
-// screen.
+// with every misdeposit. Thanks follow the same hours and the same lateness. The
+// package never decides a verdict and knows no screen.
 //
 // # The item on its way
 //
