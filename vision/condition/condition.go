@@ -82,8 +82,9 @@ func DefaultConfig() Config {
 }
 
 // passing is how long a lens must look bad by a light in the night until that
-// counts: a car that waits lights some parts and leaves the others in the dark.
-const passing = time.Minute
+// counts: a car that waits, for two minutes at most, lights some parts and leaves
+// the others in the dark.
+const passing = 150 * time.Second
 
 // Monitor watches one camera. Its methods belong to one goroutine.
 type Monitor struct {

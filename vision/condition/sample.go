@@ -34,6 +34,9 @@ type sample struct {
 	// square in each tile, without what the noise adds, by the tile's brightness
 	// and its square: a thing keeps its contrast in shadow and in lamplight.
 	edges, detail []float64
+	// change is the variance of what changed in each tile since the picture before,
+	// its light apart, in levels squared; 0 without one.
+	change []float64
 	// mean is the luma of each tile, relief how far it is from that of its
 	// neighbours, by theirs: the coarse pattern of things without that of light.
 	mean, relief []float64
@@ -63,7 +66,7 @@ func (s *sample) measure(img *vision.Image, prev *sample) error {
 		s.edges = make([]float64, s.cols*s.rows)
 		tiles := s.tcols * s.trows
 		s.detail, s.mean, s.relief = make([]float64, tiles), make([]float64, tiles), make([]float64, tiles)
-		s.sorted = make([]float64, tiles)
+		s.change, s.sorted = make([]float64, tiles), make([]float64, tiles)
 	}
 	if err := cv.Luma(img, img.Rect(), s.luma, w, h); err != nil {
 		return fmt.Errorf("condition: %w", err)
@@ -138,17 +141,18 @@ func (s *sample) measureEdges() {
 // at most, to double in three minutes. White noise of variance v adds 4v to the
 // mean square of a gradient by central differences, and changes by 2v.
 func (s *sample) measureNoise(prev *sample) {
-	low := func(share int) float64 {
+	low := func(of []float64, share int) float64 {
+		copy(s.sorted, of)
 		slices.Sort(s.sorted)
 		return s.sorted[len(s.sorted)/share]
 	}
-	copy(s.sorted, s.detail)
-	s.noise = low(20) / 4
+	s.noise = low(s.detail, 20) / 4
+	clear(s.change)
 	if prev.w != s.w || prev.h != s.h {
 		return
 	}
 	const n = tile * tile / 4
-	for t := range s.sorted {
+	for t := range s.change {
 		x0, y0 := t%s.tcols*tile, t/s.tcols*tile
 		sum, squares := 0, 0
 		for y := y0; y < y0+tile; y += 2 {
@@ -160,9 +164,16 @@ func (s *sample) measureNoise(prev *sample) {
 			}
 		}
 		mean := float64(sum) / n
-		s.sorted[t] = float64(squares)/n - mean*mean
+		s.change[t] = float64(squares)/n - mean*mean
 	}
-	s.noise = min(s.noise, low(5)/2, 1.002*prev.noise+0.01)
+	s.noise = min(s.noise, low(s.change, 5)/2, 1.002*prev.noise+0.01)
+}
+
+// lasting is a tile's detail without what is another one in each picture, as rain
+// is, which adds to it twice what it changes (measureNoise).
+func (s *sample) lasting(t int) float64 {
+	light := (s.mean[t] + dim) * (s.mean[t] + dim)
+	return max(0, s.detail[t]-max(0, 2*s.change[t]-4*s.noise)/light)
 }
 
 // compensate takes noise and brightness out of edges and detail. The length of a

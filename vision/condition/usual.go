@@ -42,9 +42,9 @@ func (u *usual) follow(s *sample, step time.Duration, at time.Time, cfg Config) 
 	alpha := 1 - math.Exp(-float64(max(step, 0))/float64(cfg.Follow))
 	// Passers-by add much detail to a part for a moment: it counts for no more
 	// than twice the usual.
-	for t, v := range s.detail {
+	for t := range s.detail {
 		light := (s.mean[t] + dim) * (s.mean[t] + dim)
-		u.detail[t] += alpha * (min(v, 2*u.detail[t]+textured/light) - u.detail[t])
+		u.detail[t] += alpha * (min(s.lasting(t), 2*u.detail[t]+textured/light) - u.detail[t])
 	}
 	towards := func(dst, src []float64) {
 		for i, v := range src {
@@ -61,7 +61,11 @@ func (u *usual) learn(s *sample, at time.Time, cfg Config) {
 	if len(u.learning) == 0 {
 		u.since = at
 	}
-	u.learning = append(u.learning, sample{edges: slices.Clone(s.edges), detail: slices.Clone(s.detail), relief: slices.Clone(s.relief)})
+	detail := make([]float64, len(s.detail))
+	for t := range detail {
+		detail[t] = s.lasting(t)
+	}
+	u.learning = append(u.learning, sample{edges: slices.Clone(s.edges), detail: detail, relief: slices.Clone(s.relief)})
 	if at.Sub(u.since) < cfg.Learn || len(u.learning) < 5 {
 		return
 	}
