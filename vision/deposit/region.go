@@ -55,8 +55,7 @@ type region struct {
 	fresh      []bool // scratch: cells of a second thing
 	second     thing
 
-	taken               []bool // cells of an absorbed thing that was taken away
-	goneSince, goneLast time.Time
+	goneLast time.Time // when cells of an absorbed thing were last seen to be gone; zero when that is settled
 
 	events, removed, passed, ghosts, absorbed, relearned uint64
 }
@@ -88,8 +87,8 @@ func (g *region) resize(size image.Point) {
 	g.shape = newShaper(g.raster.w, g.raster.h, g.raster.inside(g.polygon, size.X, size.Y))
 	g.bg = newBackground(n)
 	g.now, g.prev, g.hasPrev = make([]byte, 3*n), make([]byte, 3*n), false
-	g.fg, g.fresh, g.taken = make([]bool, n), make([]bool, n), make([]bool, n)
-	g.goneSince = time.Time{}
+	g.fg, g.fresh = make([]bool, n), make([]bool, n)
+	g.goneLast = time.Time{}
 	g.seen, g.second = thing{mask: make([]bool, n)}, thing{mask: make([]bool, n)}
 	g.anchor, g.rest = newAnchor(n), newAnchor(n)
 	g.enter(Learning, time.Time{})
@@ -116,8 +115,7 @@ func (g *region) relearn() {
 	g.relearned++
 	g.bg.relearn()
 	g.seen.area = 0
-	clear(g.taken)
-	g.goneSince = time.Time{}
+	g.goneLast = time.Time{}
 	g.enter(Learning, time.Time{})
 }
 
@@ -182,11 +180,8 @@ func (g *region) segment(f Frame, step time.Duration) []Event {
 	g.bg.compare(g.now, g.shape.in, &g.table, g.limit, g.fg)
 	g.shape.clean(g.fg)
 	g.seen = g.shape.gather(g.shape.find(g.fg, max(3, g.least()/3)), g.seen.mask)
-	if g.bg.restore(g.now, g.shape.in, &g.table, g.limit, step, restoreAfter, g.taken) > 0 {
+	if g.bg.restore(f, g.now, g.shape.in, &g.table, g.limit, step, restoreAfter) > 0 {
 		g.goneLast = f.Time
-		if g.goneSince.IsZero() {
-			g.goneSince = f.Time.Add(-restoreAfter)
-		}
 	}
 	return g.restored(f)
 }

@@ -50,8 +50,12 @@ func (g *region) waiting(f Frame) []Event {
 	if _, still := g.still(); !still {
 		g.candidates = nil
 		g.anchor.take(g.now, g.seen.mask, g.light, f.Time)
-		if g.calm {
-			g.visit, g.calm = f.Time, false // a new one
+		if g.calm && g.visited() {
+			g.yield()
+			g.enter(Moving, f.Time)
+			g.visit = f.Time
+			g.segment(f, 0)
+			return g.moving(f)
 		}
 		if f.Time.Sub(g.since) > g.cfg.AbsorbAfter+g.cfg.StuckAfter {
 			g.relearn()
@@ -116,6 +120,38 @@ func (g *region) findSecond() bool {
 	var t table
 	t.set(g.light.over(g.rest.light))
 	return g.contour(g.second.mask, func(k int) int32 { return int32(t[k%3][g.rest.levels[k]]) }) == appeared
+}
+
+// visited reports whether somebody else has come to a thing that rests: it lies
+// where it lay, and something reaches over the region's edge.
+func (g *region) visited() bool {
+	uncovered, first, edge := 0, 0, 0
+	for i, fg := range g.fg {
+		if g.rest.mask[i] {
+			first++
+			if !fg {
+				uncovered++
+			}
+		} else if fg && g.shape.rim[i] {
+			edge++
+		}
+	}
+	return 10*uncovered <= first && edge > 0
+}
+
+// yield makes the things that rest background, as they lay before somebody else
+// came: what happens to them from then on is another visit's.
+func (g *region) yield() {
+	copy(g.fresh, g.rest.mask)
+	g.shape.join(g.fresh)
+	mask := make([]bool, len(g.fresh))
+	for _, b := range g.shape.find(g.fresh, 1) {
+		for i, l := range g.shape.labels {
+			mask[i] = l == b.label && g.rest.mask[i]
+		}
+		g.bg.absorb(g.rest.levels, mask, g.rest.light, true)
+	}
+	g.absorbed++
 }
 
 // alone reports whether the foreground is hardly more than the thing: no arm
