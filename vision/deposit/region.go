@@ -48,6 +48,7 @@ type region struct {
 	visit      time.Time // when the region was last idle
 	reported   string    // the visit's deposit, until it has settled
 	calm       bool      // in Waiting: the hand has left the thing
+	stirred    bool      // then: something has moved since
 	absent     time.Time // since when nothing has been there; zero while something is
 	anchor     anchor
 	candidates []candidate
@@ -121,7 +122,7 @@ func (g *region) relearn() {
 
 func (g *region) enter(p Phase, at time.Time) {
 	g.phase, g.since, g.absent = p, at, time.Time{}
-	g.anchor.set, g.rest.set, g.calm = false, false, false
+	g.anchor.set, g.rest.set, g.calm, g.stirred = false, false, false, false
 	g.candidates = nil
 	g.track = track{since: at}
 	if p == Idle {
@@ -268,6 +269,7 @@ func (g *region) emit(f Frame) []Event {
 	g.events++
 	g.reported = id
 	g.enter(Waiting, f.Time)
+	g.calm = g.seen.whole && g.alone()
 	g.rest.take(g.now, g.seen.mask, g.light, f.Time)
 	return []Event{e}
 }
