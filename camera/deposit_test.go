@@ -1,6 +1,7 @@
 package camera_test
 
 import (
+	"context"
 	"io"
 	"slices"
 	"sync"
@@ -40,6 +41,19 @@ func fourBins(t *testing.T, seed uint64) simulate.Options {
 	return opt
 }
 
+// detectorOf is a detector of a station's bins with the default configuration.
+func detectorOf(t *testing.T, st *simulate.Station) *deposit.Detector {
+	t.Helper()
+	var regions []deposit.Region
+	for i, b := range st.Bins() {
+		regions = append(regions, deposit.Region{BinID: b.ID, Polygon: st.Region(i)})
+	}
+	d, err := deposit.New(deposit.DefaultConfig(), regions)
+	require.NoError(t, err)
+	t.Cleanup(d.Close)
+	return d
+}
+
 // play runs the detector over n deposits of the demonstration station.
 func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (simulate.Score, []simulate.Event, []deposit.Event) {
 	t.Helper()
@@ -49,13 +63,7 @@ func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (sim
 	}
 	src, err := simulate.NewSource(opt, time.Date(2025, 3, 1, 8, 0, 0, 0, time.UTC), n)
 	require.NoError(t, err)
-	var regions []deposit.Region
-	for i, b := range src.Station().Bins() {
-		regions = append(regions, deposit.Region{BinID: b.ID, Polygon: src.Station().Region(i)})
-	}
-	d, err := deposit.New(deposit.DefaultConfig(), regions)
-	require.NoError(t, err)
-	defer d.Close()
+	d := detectorOf(t, src.Station())
 	var events []deposit.Event
 	err = src.Stream(t.Context(), func(f camera.Frame) {
 		events = append(events, d.Observe(deposit.Frame{Seq: f.Seq, Time: f.Time, Image: f.Image})...)
@@ -74,14 +82,14 @@ func play(t *testing.T, seed uint64, n int, change func(*simulate.Options)) (sim
 }
 
 // TestDemonstrationStation holds the detector to its promise: of 100 deposits,
-// among passers-by, hands, bags and changing light, at least 95 become exactly
-// one event, and at most 3 events are nothing. The race detector makes painting
-// them ten times as slow: with it, 10 are shown, of which one may be lost (`make
-// test` runs this test without it as well).
+// among passers-by, hands, bags and changing light, at least 98 become exactly
+// one event, and at most 2 events are nothing or a deposit's second one. The race
+// detector makes painting them ten times as slow: with it, 10 are shown, of which
+// one may be lost (`make test` runs this test without it as well).
 func TestDemonstrationStation(t *testing.T) {
-	shown, least := 100, 95
+	shown, least, most := 200, 196, 4
 	if raceDetector {
-		shown, least = 10, 9
+		shown, least, most = 10, 9, 0
 	}
 	score, truth, events := play(t, 5, shown, nil)
 	t.Logf("found %d, doubled %d, missed %d, false %d", score.Found, score.Doubled, score.Missed, score.False)
@@ -115,7 +123,7 @@ func TestDemonstrationStation(t *testing.T) {
 	t.Logf("decided %s after the item came to rest; %d of %d without a hand", wait/time.Duration(waits), whole, len(score.Pairs))
 	require.Equal(t, shown, score.Shown)
 	require.GreaterOrEqual(t, score.Found, least)
-	require.LessOrEqual(t, score.False, 3)
+	require.LessOrEqual(t, score.False+score.Doubled, most)
 	require.Less(t, wait/time.Duration(waits), 1500*time.Millisecond)
 }
 
@@ -126,6 +134,45 @@ func TestHandsAndPassersByAreNoDeposits(t *testing.T) {
 	require.Equal(t, 8, score.Shown)
 	require.GreaterOrEqual(t, score.Found, 7)
 	require.Zero(t, score.False+score.Doubled)
+}
+
+// People who pass, who stand at a bin and lean over it, who reach into it or
+// swing a bag over it, at a station at which nothing is thrown away: nothing of
+// that is a deposit, nor is anything taken away.
+func TestPassersByAloneAreNoDeposits(t *testing.T) {
+	length := 2 * time.Minute
+	if raceDetector {
+		length = 15 * time.Second
+	}
+	opt := fourBins(t, 8)
+	opt.NoDeposits, opt.Disturbance, opt.Standing = true, 2, 0.7
+	start := time.Date(2025, 3, 1, 8, 0, 0, 0, time.UTC)
+	src, err := simulate.NewSource(opt, start, 0)
+	require.NoError(t, err)
+	d := detectorOf(t, src.Station())
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	present := map[string]int{} // frames in which something moved or stood in a bin
+	err = src.Stream(ctx, func(f camera.Frame) {
+		for _, e := range d.Observe(deposit.Frame{Seq: f.Seq, Time: f.Time, Image: f.Image}) {
+			t.Errorf("%s in %s from %s, decided %s", e.Kind, e.BinID, clock(e.Start), clock(e.Decided))
+		}
+		for _, l := range d.Looks(false) {
+			if l.State == deposit.StateEntering || l.State == deposit.StateSettling {
+				present[l.BinID]++
+			}
+		}
+		if f.Time.Sub(start) >= length {
+			stop()
+		}
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, d.Flush())
+	require.Empty(t, src.Truth(0).Events)
+	for _, b := range src.Station().Bins() {
+		require.Greater(t, present[b.ID], int(length.Seconds()), "frames with somebody at %s", b.ID)
+	}
+	t.Logf("%d came and left", d.Stats().Passed)
 }
 
 func clock(t time.Time) string { return t.Format("04:05.0") }

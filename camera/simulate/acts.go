@@ -274,13 +274,42 @@ func (a *disturbAct) prepare(s *scene) {
 
 // draw shows the passer-by. Nothing here ever comes to rest: at each turning
 // point of one direction the other is at its fastest.
+// walk is where the head of one who passes is.
+func (a *disturbAct) walk(st *Station, t time.Duration) (x, y float64) {
+	const way = Width/2 + 260.0
+	along := func(p float64) (x, y float64) {
+		return Width/2 + a.dir*(2*p-1)*way, 668 + a.reach/6 + 7*math.Abs(math.Sin(p*14*math.Pi))
+	}
+	if a.stand == nil {
+		return along(share(t, a.start, a.end))
+	}
+	cx, cy := st.trayCentre(a.slot)
+	stop := clamp01((a.dir*(cx+a.stand.x-Width/2)/way + 1) / 2)
+	walk := a.end - a.start - a.stand.time
+	from := a.start + time.Duration(stop*float64(walk))
+	to := from + a.stand.time
+	switch {
+	case t < from:
+		return along(share(t, a.start, a.start+walk))
+	case t >= to:
+		return along(share(t-a.stand.time, a.start, a.start+walk))
+	}
+	// Nobody stands quite still: slow sway, and smaller quick movements.
+	const bend = 600 * time.Millisecond
+	x, y = along(stop)
+	near := step(0, 1, share(t, from, from+bend)) * step(0, 1, share(to, t, t+bend))
+	since := (t - from).Seconds()
+	x += near * (14*math.Sin(2*math.Pi*0.4*since) + 5*math.Sin(2*math.Pi*1.1*since))
+	y += near * (cy + a.stand.y - y + 6*math.Sin(2*math.Pi*0.3*since))
+	return x, y
+}
+
 func (a *disturbAct) draw(s *scene, t time.Duration) {
 	p := share(t, a.start, a.end)
 	cx, cy := s.st.trayCentre(a.slot)
 	switch a.kind {
 	case personPasses:
-		x := Width/2 + a.dir*(2*p-1)*(Width/2+260)
-		y := 668 + a.reach/6 + 7*math.Abs(math.Sin(p*14*math.Pi))
+		x, y := a.walk(s.st, t)
 		s.canvas.draw(s.props.shade, point(x+a.dir*30, y), everywhere)
 		s.draw(a.body, Somebody, point(x, y))
 	case handPasses:

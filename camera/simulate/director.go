@@ -72,6 +72,13 @@ type disturbScript struct {
 	arm        armLook
 	role       int     // which bag or person
 	size       float64 // of a bag
+	stand      *standScript
+}
+
+// standScript is how one who passes stops at a bin.
+type standScript struct {
+	x, y float64       // of the head from the tray's centre, pixels
+	time time.Duration // from coming to the bin to going on
 }
 
 func newDirector(opt Options, st *Station, stock *stock, limit int) *director {
@@ -95,6 +102,9 @@ func (d *director) resume(t time.Duration) {
 	d.nextDisturb = t + d.opt.Quiet + span(d.disturb, 0, 3)
 	if d.opt.Disturbance == 0 {
 		d.nextDisturb = math.MaxInt64
+	}
+	if d.opt.NoDeposits {
+		d.nextDeposit = math.MaxInt64
 	}
 }
 
@@ -168,6 +178,11 @@ func (d *director) writeLean(s *depositScript) *leanScript {
 	return l
 }
 
+func (d *director) writeStand() *standScript {
+	r := d.lean
+	return &standScript{x: between(r, -70, 70), y: between(r, 0, 150), time: span(r, 2, 9)}
+}
+
 func (d *director) pickItem(r *rand.Rand) (*stockClass, *Item) {
 	w := r.Float64() * d.stock.weight[len(d.stock.weight)-1]
 	i, _ := slices.BinarySearchFunc(d.stock.weight, w, func(a, b float64) int {
@@ -233,6 +248,10 @@ func (d *director) writeDisturb() disturbScript {
 	}
 	if s.kind == personPasses {
 		s.end = s.start + 3*length
+		if d.opt.Standing > 0 && d.lean.Float64() < d.opt.Standing {
+			s.slot, s.stand = slot, d.writeStand()
+			s.end += s.stand.time
+		}
 		return s
 	}
 	s.end = s.start + length

@@ -28,6 +28,11 @@ type Options struct {
 	// Leaning is the share of deposits, 0 to 1, over which whoever brings them
 	// leans, so that head and shoulders come over the bin.
 	Leaning float64
+	// Standing is the share of those who pass, 0 to 1, that stop at a bin, lean
+	// over it for some seconds and go on without having put anything in.
+	Standing float64
+	// NoDeposits shows a station at which nothing is thrown away.
+	NoDeposits bool
 	// LightChange scales drift and steps of the light; 1 is a cloudy day.
 	LightChange float64
 	// Quiet is how long the empty station is shown first.
@@ -128,6 +133,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("simulate: disturbance is %g, it must be from 0 to 10", o.Disturbance)
 	case !(o.Leaning >= 0 && o.Leaning <= 1):
 		return fmt.Errorf("simulate: share of those who lean over is %g, it must be from 0 to 1", o.Leaning)
+	case !(o.Standing >= 0 && o.Standing <= 1):
+		return fmt.Errorf("simulate: share of those who stand at a bin is %g, it must be from 0 to 1", o.Standing)
 	case !(o.LightChange >= 0 && o.LightChange <= 3):
 		return fmt.Errorf("simulate: light change is %g, it must be from 0 to 3", o.LightChange)
 	case o.Quiet < 0 || o.Quiet > time.Hour:

@@ -14,8 +14,11 @@ import (
 type background struct {
 	first, second []int32 // 3 a cell
 	hasSecond     []bool
-	placed        []bool // what hides the second colour is a thing, not light
-	seconds       int    // cells with a second colour
+	// placed tells, for a cell with a second colour, which of things hides it:
+	// its place in the list and one; 0 for light.
+	placed  []int32
+	things  []placed
+	seconds int // cells with a second colour
 	// secondSeen counts, for each cell, how long the second colour has been
 	// the one that is seen.
 	secondSeen []time.Duration
@@ -26,10 +29,18 @@ type background struct {
 	ready     bool
 }
 
+// placed is a thing that has become background.
+type placed struct {
+	cells int // that it still hides, or hid until it went
+	gone  int // those of them that show again what it hid
+	since time.Time
+	told  bool
+}
+
 func newBackground(cells int) *background {
 	return &background{
 		first: make([]int32, 3*cells), second: make([]int32, 3*cells),
-		hasSecond: make([]bool, cells), placed: make([]bool, cells), secondSeen: make([]time.Duration, cells),
+		hasSecond: make([]bool, cells), placed: make([]int32, cells), secondSeen: make([]time.Duration, cells),
 	}
 }
 
@@ -75,7 +86,7 @@ func (b *background) relearn() { b.learning, b.ready = nil, false }
 func (b *background) forget() {
 	clear(b.hasSecond)
 	clear(b.secondSeen)
-	b.seconds = 0
+	b.things, b.seconds = nil, 0
 }
 
 // levels writes the first colours as bytes into dst.
@@ -143,8 +154,12 @@ func (b *background) adapt(now []byte, foreground []bool, hold bool, light *tabl
 }
 
 // absorb makes what the marked cells show background; what was there before
-// becomes their second colour. placed says that it is a thing that they show.
-func (b *background) absorb(now []byte, cells []bool, light gain, placed bool) {
+// becomes their second colour. thing says that it is one that they show.
+func (b *background) absorb(now []byte, cells []bool, light gain, thing bool) {
+	id := int32(0)
+	if thing {
+		id = b.newThing()
+	}
 	for i, in := range cells {
 		if !in {
 			continue
@@ -153,15 +168,28 @@ func (b *background) absorb(now []byte, cells []bool, light gain, placed bool) {
 			b.second[k] = b.first[k]
 			b.first[k] = unlit(now[k], light[k-3*i])
 		}
-		if !b.hasSecond[i] {
-			b.hasSecond[i] = true
-			b.seconds++
+		b.single(i)
+		b.hasSecond[i] = true
+		b.seconds++
+		b.placed[i], b.secondSeen[i] = id, 0
+		if thing {
+			b.things[id-1].cells++
 		}
-		b.placed[i], b.secondSeen[i] = placed, 0
 	}
 }
 
-// uncover makes what the marked cells show their only background: what was
+// newThing finds a place in the list of things for another one.
+func (b *background) newThing() int32 {
+	i := slices.IndexFunc(b.things, func(p placed) bool { return p.cells == p.gone })
+	if i < 0 {
+		i = len(b.things)
+		b.things = append(b.things, placed{})
+	}
+	b.things[i] = placed{}
+	return int32(i + 1)
+}
+
+// uncover makes the marked cells show their only background: what was
 // there has been taken away, and would be something new if it came again.
 func (b *background) uncover(now []byte, cells []bool, light gain) {
 	for i, in := range cells {
@@ -171,10 +199,19 @@ func (b *background) uncover(now []byte, cells []bool, light gain) {
 		for k := 3 * i; k < 3*i+3; k++ {
 			b.first[k] = unlit(now[k], light[k-3*i])
 		}
-		if b.hasSecond[i] {
-			b.hasSecond[i] = false
-			b.seconds--
-		}
+		b.single(i)
+	}
+}
+
+// single takes a cell its second colour.
+func (b *background) single(i int) {
+	if !b.hasSecond[i] {
+		return
+	}
+	b.hasSecond[i] = false
+	b.seconds--
+	if id := b.placed[i]; id > 0 {
+		b.things[id-1].cells--
 	}
 }
 
@@ -184,13 +221,13 @@ func unlit(v byte, g float64) int32 {
 }
 
 // restore makes the second colour of a cell its only one once it has been seen
-// for hold: what was absorbed is gone again. Where that was a thing the cell is
-// marked in gone; it returns how many cells it marked.
-func (b *background) restore(now []byte, in []bool, light *table, limit int32, step, hold time.Duration, gone []bool) int {
+// for hold: what was absorbed is gone again. It returns how many cells of things
+// have gone with this picture.
+func (b *background) restore(f Frame, now []byte, in []bool, light *table, limit int32, step, hold time.Duration) int {
 	if b.seconds == 0 {
 		return 0
 	}
-	marked := 0
+	gone := 0
 	for i, has := range b.hasSecond {
 		if !has || !in[i] {
 			continue
@@ -203,15 +240,37 @@ func (b *background) restore(now []byte, in []bool, light *table, limit int32, s
 			b.secondSeen[i] = 0
 			continue
 		}
-		if b.secondSeen[i] += step; b.secondSeen[i] >= hold {
-			copy(b.first[k:k+3], b.second[k:k+3])
-			b.hasSecond[i] = false
-			b.seconds--
-			if b.placed[i] {
-				gone[i] = true
-				marked++
-			}
+		if b.secondSeen[i] += step; b.secondSeen[i] < hold {
+			continue
+		}
+		copy(b.first[k:k+3], b.second[k:k+3])
+		b.hasSecond[i] = false
+		b.seconds--
+		if id := b.placed[i]; id > 0 {
+			b.things[id-1].lose(f.Time.Add(-hold))
+			gone++
 		}
 	}
-	return marked
+	return gone
+}
+
+// lose notes that a cell shows again what the thing hid, since a moment.
+func (p *placed) lose(since time.Time) {
+	if p.gone++; p.since.IsZero() && 10*p.gone >= p.cells {
+		p.since = since
+	}
+}
+
+// taken lists since when the things that have been taken away are gone, each
+// once. A thing has gone with half of its cells: those at its outline, and the
+// shadow beside it, come and go with the light.
+func (b *background) taken(least int) []time.Time {
+	var since []time.Time
+	for i := range b.things {
+		if p := &b.things[i]; !p.told && p.cells >= least && 2*p.gone >= p.cells {
+			p.told = true
+			since = append(since, p.since)
+		}
+	}
+	return since
 }

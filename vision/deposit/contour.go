@@ -102,21 +102,19 @@ func (g *region) settle(f Frame) []Event {
 
 // restored makes events of absorbed things that have been taken away.
 func (g *region) restored(f Frame) []Event {
-	if g.goneSince.IsZero() || f.Time.Sub(g.goneLast) < restoreQuiet {
+	if g.goneLast.IsZero() || f.Time.Sub(g.goneLast) < restoreQuiet {
 		return nil
 	}
+	g.goneLast = time.Time{}
 	var events []Event
-	g.shape.join(g.taken)
-	for range g.shape.find(g.taken, g.least()) {
-		if e, ok := g.remove(f, g.goneSince); ok {
+	for _, since := range g.bg.taken(g.least()) {
+		if e, ok := g.remove(f, since); ok {
 			events = append(events, e)
 		}
 	}
 	if len(events) > 0 && g.phase == Idle {
 		events[0].Denies, g.reported = g.reported, ""
 	}
-	clear(g.taken)
-	g.goneSince = time.Time{}
 	return events
 }
 

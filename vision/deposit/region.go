@@ -48,6 +48,7 @@ type region struct {
 	visit      time.Time // when the region was last idle
 	reported   string    // the visit's deposit, until it has settled
 	calm       bool      // in Waiting: the hand has left the thing
+	stirred    bool      // then: something has moved since
 	absent     time.Time // since when nothing has been there; zero while something is
 	anchor     anchor
 	candidates []candidate
@@ -55,8 +56,7 @@ type region struct {
 	fresh      []bool // scratch: cells of a second thing
 	second     thing
 
-	taken               []bool // cells of an absorbed thing that was taken away
-	goneSince, goneLast time.Time
+	goneLast time.Time // when cells of an absorbed thing were last seen to be gone; zero when that is settled
 
 	events, removed, passed, ghosts, absorbed, relearned uint64
 }
@@ -88,8 +88,8 @@ func (g *region) resize(size image.Point) {
 	g.shape = newShaper(g.raster.w, g.raster.h, g.raster.inside(g.polygon, size.X, size.Y))
 	g.bg = newBackground(n)
 	g.now, g.prev, g.hasPrev = make([]byte, 3*n), make([]byte, 3*n), false
-	g.fg, g.fresh, g.taken = make([]bool, n), make([]bool, n), make([]bool, n)
-	g.goneSince = time.Time{}
+	g.fg, g.fresh = make([]bool, n), make([]bool, n)
+	g.goneLast = time.Time{}
 	g.seen, g.second = thing{mask: make([]bool, n)}, thing{mask: make([]bool, n)}
 	g.anchor, g.rest = newAnchor(n), newAnchor(n)
 	g.enter(Learning, time.Time{})
@@ -116,14 +116,13 @@ func (g *region) relearn() {
 	g.relearned++
 	g.bg.relearn()
 	g.seen.area = 0
-	clear(g.taken)
-	g.goneSince = time.Time{}
+	g.goneLast = time.Time{}
 	g.enter(Learning, time.Time{})
 }
 
 func (g *region) enter(p Phase, at time.Time) {
 	g.phase, g.since, g.absent = p, at, time.Time{}
-	g.anchor.set, g.rest.set, g.calm = false, false, false
+	g.anchor.set, g.rest.set, g.calm, g.stirred = false, false, false, false
 	g.candidates = nil
 	g.track = track{since: at}
 	if p == Idle {
@@ -182,11 +181,8 @@ func (g *region) segment(f Frame, step time.Duration) []Event {
 	g.bg.compare(g.now, g.shape.in, &g.table, g.limit, g.fg)
 	g.shape.clean(g.fg)
 	g.seen = g.shape.gather(g.shape.find(g.fg, max(3, g.least()/3)), g.seen.mask)
-	if g.bg.restore(g.now, g.shape.in, &g.table, g.limit, step, restoreAfter, g.taken) > 0 {
+	if g.bg.restore(f, g.now, g.shape.in, &g.table, g.limit, step, restoreAfter) > 0 {
 		g.goneLast = f.Time
-		if g.goneSince.IsZero() {
-			g.goneSince = f.Time.Add(-restoreAfter)
-		}
 	}
 	return g.restored(f)
 }
@@ -273,6 +269,7 @@ func (g *region) emit(f Frame) []Event {
 	g.events++
 	g.reported = id
 	g.enter(Waiting, f.Time)
+	g.calm = g.seen.whole && g.alone()
 	g.rest.take(g.now, g.seen.mask, g.light, f.Time)
 	return []Event{e}
 }

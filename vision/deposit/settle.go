@@ -47,12 +47,20 @@ func (g *region) waiting(f Frame) []Event {
 		return nil
 	}
 	g.absent = time.Time{}
-	if _, still := g.still(); !still {
+	_, still := g.still()
+	if g.calm {
+		moved, visited := g.disturbed()
+		if (g.anchor.set && !still || visited) && !g.stirred {
+			g.visit, g.stirred = f.Time, true // another one
+		}
+		if visited {
+			return g.yield(f)
+		}
+		g.calm = !moved
+	}
+	if !still {
 		g.candidates = nil
 		g.anchor.take(g.now, g.seen.mask, g.light, f.Time)
-		if g.calm {
-			g.visit, g.calm = f.Time, false // a new one
-		}
 		if f.Time.Sub(g.since) > g.cfg.AbsorbAfter+g.cfg.StuckAfter {
 			g.relearn()
 		}
@@ -62,8 +70,11 @@ func (g *region) waiting(f Frame) []Event {
 	if age >= g.cfg.AbsorbAfter || (age >= g.cfg.Rest && g.seen.whole && g.alone()) {
 		return g.settle(f)
 	}
-	if !g.calm && age >= g.cfg.Settle && g.seen.whole && g.alone() && g.contour(g.seen.mask, g.before) == appeared {
-		g.calm, g.reported = true, ""
+	if age >= g.cfg.Settle {
+		g.stirred = false
+		if g.calm = g.calm || g.seen.whole && g.alone() && g.contour(g.seen.mask, g.before) == appeared; g.calm {
+			g.reported = ""
+		}
 	}
 	if !g.cfg.Pile {
 		return nil
@@ -116,6 +127,60 @@ func (g *region) findSecond() bool {
 	var t table
 	t.set(g.light.over(g.rest.light))
 	return g.contour(g.second.mask, func(k int) int32 { return int32(t[k%3][g.rest.levels[k]]) }) == appeared
+}
+
+// disturbed tells whether a thing that rests has been moved, which uncovers
+// background where it was, and, if not, whether somebody has come to it.
+func (g *region) disturbed() (moved, visited bool) {
+	uncovered, first := 0, 0
+	for i, fg := range g.fg {
+		if g.rest.mask[i] {
+			first++
+			if !fg {
+				uncovered++
+			}
+		}
+		g.fresh[i] = fg && !g.rest.mask[i]
+	}
+	moved = 10*uncovered > first
+	return moved, !moved && g.visitor()
+}
+
+// visitor reports whether fresh shows somebody: something of a thing's size with
+// an outline, which a shadow has not, that reaches over the region's edge.
+func (g *region) visitor() bool {
+	mask := make([]bool, len(g.fresh))
+	for _, b := range g.shape.find(g.fresh, g.least()) {
+		if b.edge == 0 {
+			continue
+		}
+		for i, l := range g.shape.labels {
+			mask[i] = l == b.label
+		}
+		if g.contour(mask, g.before) == appeared {
+			return true
+		}
+	}
+	return false
+}
+
+// yield makes the things that rest background, as they lay before somebody else
+// came: what happens to them from then on is another visit's.
+func (g *region) yield(f Frame) []Event {
+	copy(g.fresh, g.rest.mask)
+	g.shape.join(g.fresh)
+	mask := make([]bool, len(g.fresh))
+	for _, b := range g.shape.find(g.fresh, 1) {
+		for i, l := range g.shape.labels {
+			mask[i] = l == b.label && g.rest.mask[i]
+		}
+		g.bg.absorb(g.rest.levels, mask, g.rest.light, true)
+	}
+	g.absorbed++
+	g.enter(Moving, g.visit)
+	g.reported = ""
+	g.segment(f, 0)
+	return g.moving(f)
 }
 
 // alone reports whether the foreground is hardly more than the thing: no arm

@@ -208,7 +208,7 @@ func (g *region) clone(cfg *Config) *region {
 	c.shape = g.shape.clone()
 	c.bg = g.bg.clone()
 	c.now, c.prev = slices.Clone(g.now), slices.Clone(g.prev)
-	c.fg, c.fresh, c.taken = slices.Clone(g.fg), slices.Clone(g.fresh), slices.Clone(g.taken)
+	c.fg, c.fresh = slices.Clone(g.fg), slices.Clone(g.fresh)
 	c.seen.mask, c.second.mask = slices.Clone(g.seen.mask), slices.Clone(g.second.mask)
 	c.anchor, c.rest = g.anchor.clone(), g.rest.clone()
 	c.candidates = slices.Clone(g.candidates)
@@ -236,6 +236,7 @@ func (b *background) clone() *background {
 	c := *b
 	c.first, c.second = slices.Clone(b.first), slices.Clone(b.second)
 	c.hasSecond, c.placed, c.secondSeen = slices.Clone(b.hasSecond), slices.Clone(b.placed), slices.Clone(b.secondSeen)
+	c.things = slices.Clone(b.things)
 	c.learning = slices.Clone(b.learning) // its rasters never change
 	return &c
 }

@@ -128,20 +128,30 @@ func shares(corners vision.Polygon, size image.Point) vision.Polygon {
 	return out
 }
 
-// detect runs the detector over a file. A deposit that a removal denies is left
-// out: what was seen was the hand that took something.
+// detect runs the detector over a file.
 func detect(ctx context.Context, file string, corners vision.Polygon) (*detected, error) {
 	source, err := capture.New(file, capture.Options{Unpaced: true, Start: time.Unix(0, 0).UTC()})
 	if err != nil {
 		return nil, err
 	}
+	found, err := watch(ctx, source, corners)
+	if err != nil {
+		return nil, err
+	}
+	found.File = file
+	return found, nil
+}
+
+// watch runs the detector over a stream that ends. A deposit that a removal
+// denies is left out: what was seen was the hand that took something.
+func watch(ctx context.Context, source camera.Source, corners vision.Polygon) (*detected, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var d *deposit.Detector
 	var events []deposit.Event
-	found := &detected{File: file, Events: []detectedEvent{}}
+	found := &detected{Events: []detectedEvent{}}
 	var first, last time.Time
-	err = source.Stream(ctx, func(f camera.Frame) {
+	err := source.Stream(ctx, func(f camera.Frame) {
 		if d == nil {
 			found.Width, found.Height, first = f.Image.Width, f.Image.Height, f.Time
 			found.Region = shares(corners, image.Pt(f.Image.Width, f.Image.Height))

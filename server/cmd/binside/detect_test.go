@@ -2,16 +2,23 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/camera"
 	"github.com/binside/binside/camera/cameratest"
+	"github.com/binside/binside/camera/capture"
+	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/deposit"
 )
 
@@ -31,10 +38,17 @@ func runDetect(t *testing.T, args ...string) (detected, error) {
 	return found, nil
 }
 
-// TestDetectBottles compares the clip with what a person saw in it: every bottle
-// that is put down or taken away is one event, and nothing else is.
-func TestDetectBottles(t *testing.T) {
-	clip := cameratest.Shared(t, filepath.Join("..", "..", "..", "..", "shared", "data", "video", "bottle-detection.mp4"))
+// action is one thing that a person saw done in a clip.
+type action struct {
+	start, end float64 // in seconds
+	kind, what string
+}
+
+const bottlesClip = "../../../../shared/data/video/bottle-detection.mp4"
+
+// bottles is what a person saw in the clip.
+func bottles(t *testing.T) []action {
+	t.Helper()
 	file, err := os.Open(filepath.Join("testdata", "bottle-detection.csv"))
 	require.NoError(t, err)
 	defer file.Close()
@@ -42,32 +56,89 @@ func TestDetectBottles(t *testing.T) {
 	table.Comment = '#'
 	rows, err := table.ReadAll()
 	require.NoError(t, err)
-	found, err := runDetect(t, "--file", clip)
-	require.NoError(t, err)
-	require.Equal(t, []int{640, 360}, []int{found.Width, found.Height})
-	left := found.Events
+	var seen []action
 	for _, row := range rows[1:] {
 		start, err := strconv.ParseFloat(row[0], 64)
 		require.NoError(t, err)
 		end, err := strconv.ParseFloat(row[1], 64)
 		require.NoError(t, err)
-		matched := false
-		for i, e := range left {
-			if matched = string(e.Kind) == row[2] && e.StartS > start-0.5 && e.StartS < end && e.EndS < end+3; matched {
-				left = append(left[:i:i], left[i+1:]...)
-				break
-			}
+		seen = append(seen, action{start, end, row[2], row[3]})
+	}
+	return seen
+}
+
+// requireActions demands an event for every action, and no other.
+func requireActions(t *testing.T, seen []action, events []detectedEvent) {
+	t.Helper()
+	left := slices.Clone(events)
+	for _, a := range seen {
+		i := slices.IndexFunc(left, func(e detectedEvent) bool {
+			return string(e.Kind) == a.kind && e.StartS > a.start-0.5 && e.StartS < a.end && e.EndS < a.end+3
+		})
+		if i < 0 {
+			t.Errorf("%s at %g s: the %s was not found", a.kind, a.start, a.what)
+			continue
 		}
-		if !matched {
-			t.Errorf("%s at %s s: the %s was not found", row[2], row[0], row[3])
-		}
+		left = slices.Delete(left, i, i+1)
 	}
 	require.Empty(t, left, "what did not happen")
 }
 
+// TestDetectBottles compares the clip with what a person saw in it: every bottle
+// that is put down or taken away is one event, and nothing else is.
+func TestDetectBottles(t *testing.T) {
+	found, err := runDetect(t, "--file", cameratest.Shared(t, filepath.FromSlash(bottlesClip)))
+	require.NoError(t, err)
+	require.Equal(t, []int{640, 360}, []int{found.Width, found.Height})
+	requireActions(t, bottles(t), found.Events)
+}
+
+// slower is a camera that gives fewer frames of what another one sees, the first
+// of them after phase.
+type slower struct {
+	camera.Source
+	every, phase time.Duration
+}
+
+func (s slower) Stream(ctx context.Context, sink func(camera.Frame)) error {
+	var due time.Time
+	return s.Source.Stream(ctx, func(f camera.Frame) {
+		if due.IsZero() {
+			due = f.Time.Add(s.phase)
+		}
+		if !f.Time.Before(due) {
+			due = due.Add(s.every)
+			sink(f)
+		}
+	})
+}
+
+// TestDetectBottlesOfASlowerCamera shows the clip at other frame rates, from the
+// lowest that the detector is made for, begun at other moments. What happens in
+// it must not depend on which of its frames the camera gave.
+func TestDetectBottlesOfASlowerCamera(t *testing.T) {
+	clip, seen := cameratest.Shared(t, filepath.FromSlash(bottlesClip)), bottles(t)
+	for _, rate := range []float64{5, 8, 10, 12, 15, 20, 25} {
+		every := time.Duration(float64(time.Second) / rate)
+		for _, phase := range []time.Duration{0, every / 2} {
+			t.Run(fmt.Sprintf("%g a second from %s", rate, phase), func(t *testing.T) {
+				source, err := capture.New(clip, capture.Options{Unpaced: true})
+				require.NoError(t, err)
+				found, err := watch(t.Context(), slower{source, every, phase}, vision.Full())
+				require.NoError(t, err)
+				require.InEpsilon(t, rate, float64(found.Frames)/found.DurationS, 0.05)
+				requireActions(t, seen, found.Events)
+			})
+		}
+	}
+}
+
 func TestDetectInARegion(t *testing.T) {
-	clip := cameratest.Shared(t, filepath.Join("..", "..", "..", "..", "shared", "data", "video", "bottle-detection.mp4"))
-	for _, region := range []string{"0.65,0.2 1,0.2 1,0.95 0.65,0.95", "416,72;640,72;640,342;416,342", "[[0.65,0.2],[1,0.2],[1,0.95],[0.65,0.95]]"} {
+	clip := cameratest.Shared(t, filepath.FromSlash(bottlesClip))
+	for _, region := range []string{
+		"0.65,0.2 1,0.2 1,0.95 0.65,0.95", "416,72;640,72;640,342;416,342", "[[0.65,0.2],[1,0.2],[1,0.95],[0.65,0.95]]",
+		`[{"x":0.65,"y":0.2},{"x":1,"y":0.2},{"x":1,"y":0.95},{"x":0.65,"y":0.95}]`,
+	} {
 		found, err := runDetect(t, "--file", clip, "--region", region)
 		require.NoError(t, err)
 		var kinds []deposit.Kind
