@@ -284,12 +284,21 @@ export interface Receipt {
   time_zone: string;
 }
 
+/** SilentBin is a bin at which nobody is told, as no camera that sees it can be
+ * believed. */
+export interface SilentBin {
+  bin_id: string;
+  /** Conditions of the cameras that see it. */
+  why: string[];
+}
+
 export interface StationOverview {
   station: Station;
   /** Absent where the server runs the station, or no agent has come yet. */
   agent?: Agent;
   bins: Bin[];
   cameras: Camera[];
+  silent: SilentBin[];
   today: { since: string; total: number; verdicts: Record<Verdict, number>; unreviewed: number };
 }
 

@@ -97,9 +97,17 @@ const words = {
   agentTrouble_full: { zh: "现场磁盘已到上限,只剩未上传的标记:新的“通过”不再保留。", en: "The station's disk is at its bound and only flags that were never handed in are left: new passes are not kept." },
   agentTrouble_bundle: { zh: "现场代理没有采用最新的设置:{why}", en: "The station agent has not taken the newest settings: {why}" },
   agentTrouble_rejected: { zh: "服务器拒收了 {n} 条现场记录,每小时重试。", en: "The server refused {n} records of the station; they are tried again every hour." },
-  notTelling: {
-    zh: "摄像头不可信,现场暂停提示:{what}。恢复正常后会自动继续。",
-    en: "A camera cannot be believed, so nobody is told at this station: {what}. It goes on by itself when the picture is well again.",
+  notTellingAll: {
+    zh: "摄像头不可信:{what}。整个投放点暂停提示,恢复正常后会自动继续。",
+    en: "Not to be believed: {what}. Nobody is told at any bin; it goes on by itself when the picture is well again.",
+  },
+  notTellingAt: {
+    zh: "摄像头不可信:{what}。暂停提示的桶:{bins};其余桶照常,恢复正常后会自动继续。",
+    en: "Not to be believed: {what}. Nobody is told at: {bins}. The other bins go on, and these when the picture is well again.",
+  },
+  notTellingNone: {
+    zh: "摄像头不可信:{what}。它看到的不作提示;各桶不只靠它,照常提示。",
+    en: "Not to be believed: {what}. Nothing that it sees is told; every bin goes on without it.",
   },
   "reason_camera-frozen": { zh: "摄像头画面卡住,不作判断", en: "the camera could not be believed: picture frozen" },
   "reason_camera-black": { zh: "摄像头画面全黑,不作判断", en: "the camera could not be believed: picture black" },
@@ -191,7 +199,9 @@ const words = {
   screenMore: { zh: "还有 {n} 条提示", en: "{n} more" },
   screenOffline: { zh: "与服务器断开,正在重连…", en: "Disconnected from the server, reconnecting…" },
   screenRefused: { zh: "此屏幕没有权限,请管理员重新授权", en: "This screen has no access; ask for a new token" },
-  screenBlind: { zh: "摄像头不可信,暂停提示", en: "Camera trouble, nobody is told" },
+  screenBlind: { zh: "摄像头不可信,整个投放点暂停提示", en: "Camera trouble, no bin gives advice" },
+  screenSilent: { zh: "{bins}暂停提示", en: "No advice at {bins}" },
+  screenPaused: { zh: "暂停提示", en: "no advice" },
   secondsLeft: { zh: "还剩 {n} 秒", en: "{n} seconds left" },
   mute: { zh: "静音", en: "Mute" },
   unmute: { zh: "出声", en: "Sound on" },
