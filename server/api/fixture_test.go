@@ -142,6 +142,7 @@ func start(tb testing.TB, o options) *fixture {
 		Settings: relay.Settings{Thresholds: verdict.DefaultThresholds(), Retention: map[verdict.Verdict]time.Duration{verdict.Tell: time.Hour}},
 	}, agents.Deps{
 		Store: f.store, Objects: f.objects, Record: policy.Station, Stored: f.hub.Publish, Changed: deps.Changes.Publish, Registerer: reg, Logger: log,
+		Shown: func(i *inspection.Inspection) { f.srv.CountShown(i) },
 	})
 	require.NoError(tb, err)
 	deps.Agents = f.agents

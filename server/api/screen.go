@@ -160,10 +160,14 @@ func (s *Server) wasShown(ctx context.Context, i *inspection.Inspection, station
 		return nil // the station has another screen, or this one was reloaded
 	}
 	if err == nil {
-		s.metrics.shown(i)
+		s.CountShown(i)
 	}
 	return err
 }
+
+// CountShown adds how long a prompt took to the screen to /metrics. It is called
+// once for every prompt that was shown, here or by a station's agent.
+func (s *Server) CountShown(i *inspection.Inspection) { s.metrics.shown(i, s.cfg.Now()) }
 
 func (s *Server) screen(ctx context.Context, id string) (Screen, error) {
 	st, err := s.Store.GetStation(ctx, id)
