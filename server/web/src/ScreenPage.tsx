@@ -333,7 +333,7 @@ function Idle({ screen }: { screen: Screen | undefined }) {
             <div key={b.id} style={{ "--category": tax.colour(b.accepts[0] ?? "") } as React.CSSProperties}>
               <b>{list(b.accepts.map((a) => tax.category(a)))}</b>
               <span>{b.name}</span>
-              {silent && <span className="idle-silent" data-testid="silent-bin">{t("screenPaused")} · {list(silent.why.map((k) => t(`condition_${k}` as Word)))}</span>}
+              {silent && <span className="idle-silent" data-testid="silent-bin"><b>{t("screenPaused")}</b> <span>{list(silent.why.map((k) => t(`condition_${k}` as Word)))}</span></span>}
             </div>
           );
         })}
