@@ -265,7 +265,7 @@ func (s *service) startWorker(ctx context.Context) error {
 	s.metrics = pipeline.NewMetrics(s.registry)
 	s.prepared = pipeline.NewPrepared(0)
 
-	retention := pipeline.NewRetention(s.store, s.objects, s.deletions, 0, s.metrics, s.log)
+	retention := pipeline.NewRetention(s.store, s.objects, s.deletions, 0, s.cfg.Evidence.Retention.Appeal, s.metrics, s.log)
 	retention.Start(ctx)
 	s.onClose("retention", func(context.Context) error { retention.Close(); return nil })
 
