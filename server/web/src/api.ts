@@ -451,6 +451,7 @@ export const api = {
   receipt: (code: string) => call<Receipt>("GET", `/receipts/${encodeURIComponent(code)}`),
   samples: (cursor?: string) =>
     call<Page<Sample>>("GET", `/samples?limit=60${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`),
+  deleteSample: (id: string) => call<undefined>("DELETE", `/samples/${encodeURIComponent(id)}`),
   upload: (files: File[], category: string, itemClass: string, signal: AbortSignal) => {
     const form = new FormData();
     if (itemClass) form.set("item_class", itemClass);
