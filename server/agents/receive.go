@@ -70,6 +70,10 @@ func (s *Service) receive(ctx context.Context, stationID string, r *relay.Record
 		}
 	}
 	created, changed, err := s.deps.Store.SaveRelayed(ctx, i, digest, r.Revision)
+	// Said once of every prompt: known is as it was before this revision.
+	if (created || changed) && !known.Shown && i.Prompt != nil && i.Prompt.ShownAt != nil {
+		s.deps.Shown(i)
+	}
 	switch {
 	case err != nil:
 		return "refused", err

@@ -75,8 +75,10 @@ type Deps struct {
 	// Stored and Changed are told of every inspection that was handed in, and of
 	// every one whose prompt went on.
 	Stored, Changed func(*inspection.Inspection)
-	Registerer      prometheus.Registerer
-	Logger          *slog.Logger
+	// Shown is told once of every prompt that a screen at the station has shown.
+	Shown      func(*inspection.Inspection)
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
 }
 
 // Service serves all agents. Its methods may be called from any goroutine; it

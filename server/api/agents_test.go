@@ -117,6 +117,45 @@ func TestLaterRevisions(t *testing.T) {
 	require.Equal(t, inspection.PromptCorrected, i.Prompt.State)
 }
 
+// How long the prompts of a station took that an agent runs is in /metrics and
+// on the station's page, each once, as if its screen had said so here.
+func TestLatencyOfAnAgentsStation(t *testing.T) {
+	f := start(t, options{})
+	token := f.token(auth.ForAgent("here"))
+	r, data := handed(t, time.Now())
+	opened := r.Inspection.DecidedAt
+	certain, shown := opened.Add(-500*time.Millisecond), opened.Add(100*time.Millisecond)
+	prompt := inspection.Prompt{State: inspection.PromptOpen, OpenedAt: opened, Until: opened.Add(20 * time.Second)}
+	hand := func(revision int64, p inspection.Prompt) {
+		t.Helper()
+		r.Revision, r.Inspection.Prompt, r.Steps = revision, &p, &inspection.Steps{CertainAt: certain}
+		require.Equal(t, 204, f.handIn(token, r, data).status)
+	}
+	figures := func() string { return string(f.get("/metrics", f.admin).body) }
+	hand(1, prompt)
+	require.NotContains(t, figures(), `binside_prompt_seconds_count{step="whole"}`, "no screen has shown it")
+	prompt.ShownAt = &shown
+	hand(2, prompt)
+	prompt.State, prompt.EndedAt = inspection.PromptUncorrected, &prompt.Until
+	hand(3, prompt)
+	hand(3, prompt)
+	require.Contains(t, figures(), `binside_prompt_seconds_count{step="whole"} 1`)
+	require.Contains(t, figures(), `binside_station_prompt_seconds{station="here",step="whole",quantile="0.99"} 0.6`)
+	require.Contains(t, figures(), `binside_station_prompt_seconds_count{station="here",step="whole"} 1`)
+	var got api.Latency
+	f.get("/api/v1/stations/here/latency", f.read).into(t, &got)
+	require.Equal(t, 1, got.N)
+	require.InDelta(t, 600, got.Steps[len(got.Steps)-1].P99, 0.01)
+
+	// What an outage has kept back is counted, and is not how quick it is now.
+	r, data = handed(t, time.Now().Add(-time.Hour))
+	long := r.Inspection.DecidedAt
+	certain, shown = long.Add(-time.Second), long.Add(time.Second)
+	hand(1, inspection.Prompt{State: inspection.PromptUncorrected, OpenedAt: long, Until: shown, EndedAt: &shown, ShownAt: &shown})
+	require.Contains(t, figures(), `binside_prompt_seconds_count{step="whole"} 2`)
+	require.Contains(t, figures(), `binside_station_prompt_seconds_count{station="here",step="whole"} 1`)
+}
+
 // Every way in which a prompt can stand can be handed in.
 func TestPromptsOfEveryStateAreHandedIn(t *testing.T) {
 	f := start(t, options{})

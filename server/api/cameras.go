@@ -42,7 +42,7 @@ type CameraState struct {
 	Dropped     uint64     `json:"dropped"`
 	Error       string     `json:"error,omitempty"`
 
-	Condition      condition.Kind `json:"condition,omitempty" enum:"frozen,black,overexposed,night,blurred,dirty,moved,covered,clock" doc:"What keeps its pictures from being believed: nobody is told meanwhile. Absent where nothing does"`
+	Condition      condition.Kind `json:"condition,omitempty" enum:"frozen,black,overexposed,night,blurred,dirty,moved,covered,clock" doc:"What keeps its pictures from being believed: of what it sees nobody is told meanwhile. Absent where nothing does"`
 	ConditionSince *time.Time     `json:"condition_since,omitempty"`
 }
 

@@ -75,6 +75,13 @@ type Store interface {
 type Objects interface {
 	Put(ctx context.Context, key string, data []byte, contentType string) error
 	Get(ctx context.Context, key string) ([]byte, error)
+	// Delete takes an object away; one that is not there is no error.
+	Delete(ctx context.Context, key string) error
+}
+
+// Deletions is the signed log of what is deleted; see deletion.Log.
+type Deletions interface {
+	Add(ctx context.Context, entries ...deletion.Entry) error
 }
 
 // Intake takes pushed deposits; see pipeline.Intake. It keeps none of the
@@ -179,9 +186,11 @@ const (
 type Deps struct {
 	Store   Store
 	Objects Objects
-	Intake  Intake
-	Cameras Cameras
-	Hub     Hub
+	// Deletions is where every deletion is logged.
+	Deletions Deletions
+	Intake    Intake
+	Cameras   Cameras
+	Hub       Hub
 	// Changes tells of inspections that were reviewed or corrected.
 	Changes *notify.Changes
 	// Redactor finds the people in uploaded samples.

@@ -38,6 +38,7 @@ import (
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/correction"
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
 	"github.com/binside/binside/server/pipeline"
@@ -123,8 +124,10 @@ func start(tb testing.TB, o options) *fixture {
 	}
 	policy, err := verdict.NewPolicy(taxonomy.Default(), riskSample(tb), verdict.DefaultConfidence)
 	require.NoError(tb, err)
+	signer, err := deletion.NewSigner(bytes.Repeat([]byte{2}, 32))
+	require.NoError(tb, err)
 	deps := api.Deps{
-		Store: f.store, Objects: f.objects, Intake: intake, Cameras: f.cameras, Hub: f.hub, Auth: f.auth, Redactor: nobody{},
+		Store: f.store, Objects: f.objects, Deletions: deletion.NewLog(f.store, signer), Intake: intake, Cameras: f.cameras, Hub: f.hub, Auth: f.auth, Redactor: nobody{},
 		Rules: func() api.Rules {
 			return api.Rules{
 				Taxonomy: taxonomy.Default(), Card: &models.Card{Version: "test-1", Classes: []string{"battery"}},
@@ -142,6 +145,7 @@ func start(tb testing.TB, o options) *fixture {
 		Settings: relay.Settings{Thresholds: verdict.DefaultThresholds(), Retention: map[verdict.Verdict]time.Duration{verdict.Tell: time.Hour}},
 	}, agents.Deps{
 		Store: f.store, Objects: f.objects, Record: policy.Station, Stored: f.hub.Publish, Changed: deps.Changes.Publish, Registerer: reg, Logger: log,
+		Shown: func(i *inspection.Inspection) { f.srv.CountShown(i) },
 	})
 	require.NoError(tb, err)
 	deps.Agents = f.agents

@@ -66,11 +66,18 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// shown counts how long a prompt took to the screen.
-func (m *metrics) shown(i *inspection.Inspection) {
-	m.stations.Add(i.StationID, struct{}{})
-	for step, took := range i.TimeLine().Durations() {
+// shown counts how long a prompt took to the screen. What an agent hands in
+// after an outage says nothing of how quick its station is now.
+func (m *metrics) shown(i *inspection.Inspection, now time.Time) {
+	line := i.TimeLine()
+	lately := line.ShownAt != nil && now.Sub(*line.ShownAt) < latencyWindow
+	if lately {
+		m.stations.Add(i.StationID, struct{}{})
+	}
+	for step, took := range line.Durations() {
 		m.prompt.WithLabelValues(step).Observe(took.Seconds())
-		m.station.WithLabelValues(i.StationID, step).Observe(took.Seconds())
+		if lately {
+			m.station.WithLabelValues(i.StationID, step).Observe(took.Seconds())
+		}
 	}
 }

@@ -45,7 +45,7 @@ func (s *Server) registerReceipt() {
 		method: http.MethodGet, path: base + "/receipts/{code}", id: "get-receipt", tag: "bin side", action: anyone,
 		summary: "Ask what came of an objection by its receipt",
 		about: "No credential is needed: the code is 40 random bits. An address may ask 20 times at once and then every three seconds, " +
-			"and an unknown code is answered as one whose deposit's pictures are no longer kept. Small letters, spaces, and O, I and L for 0 and 1 are understood.",
+			"and an unknown code is answered as one that nobody has decided and whose deposit's pictures are no longer kept. Small letters, spaces, and O, I and L for 0 and 1 are understood.",
 	}, func(op *huma.Operation) {
 		op.Parameters = []*huma.Param{pathParam("code", "The receipt's code")}
 		op.Responses["200"] = &huma.Response{Description: "What is known of it", Content: s.content("application/json", Receipt{})}
@@ -67,17 +67,20 @@ func (s *Server) serveReceipt(c *fiber.Ctx) error {
 		return unknownReceipt()
 	}
 	i, err := s.Store.AppealByReceipt(c.UserContext(), code)
-	if isNotFound(err) || err == nil && expired(i) {
+	if isNotFound(err) {
 		return unknownReceipt()
 	}
 	if err != nil {
 		return err
 	}
+	out := s.viewReceipt(i)
+	if out.State != "decided" && expired(i) {
+		return unknownReceipt()
+	}
 	st, err := s.Store.GetStation(c.UserContext(), i.StationID)
 	if err != nil {
 		return err
 	}
-	out := s.viewReceipt(i)
 	out.Station, out.TimeZone = st.Name, st.TimeZone
 	return sendJSON(c, http.StatusOK, out)
 }

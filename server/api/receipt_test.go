@@ -114,7 +114,11 @@ func TestReceiptsCannotBeGuessed(t *testing.T) {
 	require.NoError(t, err)
 	gone := deletion.Entry{At: now, Reason: deletion.Orphan, Key: "evidence/x.jpg", SHA256: strings.Repeat("0", 64), InspectionID: i.ID}
 	require.NoError(t, f.store.LogDeletions(t.Context(), signer, gone))
-	require.Equal(t, "receipt-unknown", f.get("/api/v1/receipts/7K4M-92TX", "").problem(t), "a receipt expires with the deposit's pictures")
+	require.Equal(t, "receipt-unknown", f.get("/api/v1/receipts/7K4M-92TX", "").problem(t), "what nobody has decided expires with the deposit's pictures")
+	require.Equal(t, http.StatusOK, f.send(http.MethodPost, "/api/v1/inspections/"+i.ID+"/review", f.admin, map[string]string{"decision": "confirmed"}).status)
+	var decided api.Receipt
+	f.get("/api/v1/receipts/7K4M-92TX", "").into(t, &decided)
+	require.Equal(t, []string{"decided", "confirmed"}, []string{decided.State, decided.Outcome}, "what was decided is said for as long as the record is there")
 	var last reply
 	for range 20 {
 		last = f.get("/api/v1/receipts/7K4M-92TX", "")

@@ -10,6 +10,7 @@ import (
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/agents"
 	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
 )
@@ -67,7 +68,9 @@ type StationOverview struct {
 	Station station.Station `json:"station"`
 	Bins    []Bin           `json:"bins"`
 	Cameras []Camera        `json:"cameras"`
-	Today   Today           `json:"today"`
+	// Silent is as the screen has it.
+	Silent []pipeline.SilentBin `json:"silent" doc:"The bins at which nobody is told now, as no camera that sees them can be believed"`
+	Today  Today                `json:"today"`
 	// Agent is there where an agent on the spot runs the station and has come
 	// once.
 	Agent *agents.AgentStatus `json:"agent,omitempty" doc:"Of a station that an agent on the spot runs, once it has come"`
@@ -205,7 +208,10 @@ func (s *Server) stationOverview(ctx context.Context, st station.Station, now ti
 		}
 	}
 	agent, err := s.agentOf(ctx, st)
-	return StationOverview{Station: st, Bins: s.viewBins(bins), Cameras: s.viewCameras(cameras), Today: today, Agent: agent}, err
+	return StationOverview{
+		Station: st, Bins: s.viewBins(bins), Cameras: s.viewCameras(cameras), Today: today, Agent: agent,
+		Silent: pipeline.SilentBins(cameras, s.Cameras.States()),
+	}, err
 }
 
 // agentOf is how the agent of a station does; nil where the server runs it, or

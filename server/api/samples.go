@@ -13,6 +13,7 @@ import (
 
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/vision/codec"
@@ -68,6 +69,13 @@ func (s *Server) registerSamples() {
 		op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}, s.uploadSamples)
 
+	handle(s, route{
+		method: http.MethodDelete, path: base + "/samples/{id}", id: "delete-sample", tag: "samples", action: auth.Label,
+		summary: "Delete a labelled sample, image and record", status: http.StatusNoContent,
+		about: "For ever: the deletion log has an entry of it, with the reason `" + deletion.Withdrawn + "`. What was exported before is elsewhere, and stays. " +
+			"The review that it came from stays, and its deposit's evidence is kept for its own time.",
+	}, s.deleteSample)
+
 	s.handlePlain(route{
 		method: http.MethodGet, path: base + "/samples/{id}/image", id: "get-sample-image", tag: "samples", action: anyone,
 		summary: "Get a sample's image by its signed link",
@@ -101,6 +109,25 @@ func (s *Server) listSamples(ctx context.Context, in *struct {
 		out[i] = s.viewSample(v)
 	}
 	return listOf(out, next), nil
+}
+
+func (s *Server) deleteSample(ctx context.Context, in *IDPath) (*struct{}, error) {
+	sample, err := s.Store.GetSample(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	// The image first, then the record with its entry: what a crash leaves in
+	// between is deleted again, and logged then.
+	if err := s.Objects.Delete(ctx, sample.Key); err != nil {
+		return nil, err
+	}
+	err = s.Deletions.Add(ctx, deletion.Entry{
+		At: s.cfg.Now().UTC(), Reason: deletion.Withdrawn, Key: sample.Key, SHA256: sample.ID, InspectionID: sample.DepositID, Ordinal: deletion.NoOrdinal,
+	})
+	if err == nil {
+		s.Log.InfoContext(ctx, "a sample was deleted", "sample", sample.ID, "by", principalOf(ctx).Name)
+	}
+	return nil, err
 }
 
 func samplePath(id string) string { return base + "/samples/" + id + "/image" }

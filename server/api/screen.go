@@ -9,6 +9,7 @@ import (
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/vision/condition"
 )
@@ -19,9 +20,10 @@ type Screen struct {
 	Name      string         `json:"name"`
 	Bins      []ScreenBin    `json:"bins"`
 	Prompts   []ScreenPrompt `json:"prompts" doc:"The open ones, the first to end first"`
-	// Blind are the conditions of the station's cameras that cannot be believed:
-	// it tells nobody meanwhile.
-	Blind []condition.Kind `json:"blind" doc:"Why nobody is told now; empty: all cameras are well"`
+	// Silent are the bins of which nobody is told meanwhile; the others go on.
+	Silent []pipeline.SilentBin `json:"silent" doc:"The bins at which nobody is told now, as no camera that sees them can be believed; the others go on. Empty: all do"`
+	// Blind is why all of the station is silent.
+	Blind []condition.Kind `json:"blind" doc:"Why nobody is told at any of the station's bins now; empty: some or all of them go on, see silent"`
 	// Language and Volume are the station's settings.
 	Language  string      `json:"language" enum:"zh-CN,en" doc:"What the screen begins with, and speaks"`
 	Volume    int         `json:"volume" minimum:"0" maximum:"100" doc:"Of its voice, in percent"`
@@ -158,10 +160,14 @@ func (s *Server) wasShown(ctx context.Context, i *inspection.Inspection, station
 		return nil // the station has another screen, or this one was reloaded
 	}
 	if err == nil {
-		s.metrics.shown(i)
+		s.CountShown(i)
 	}
 	return err
 }
+
+// CountShown adds how long a prompt took to the screen to /metrics. It is called
+// once for every prompt that was shown, here or by a station's agent.
+func (s *Server) CountShown(i *inspection.Inspection) { s.metrics.shown(i, s.cfg.Now()) }
 
 func (s *Server) screen(ctx context.Context, id string) (Screen, error) {
 	st, err := s.Store.GetStation(ctx, id)
@@ -176,9 +182,12 @@ func (s *Server) screen(ctx context.Context, id string) (Screen, error) {
 	if out.Bins, err = s.screenBins(ctx, id); err != nil {
 		return out, err
 	}
-	if out.Blind, err = s.blind(ctx, id); err != nil {
+	cameras, _, err := s.Store.ListCameras(ctx, store.PlaceFilter{StationID: id, Limit: store.MaxPage})
+	if err != nil {
 		return out, err
 	}
+	out.Silent = pipeline.SilentBins(cameras, s.Cameras.States())
+	out.Blind = blind(len(out.Bins), out.Silent)
 	open, err := s.Store.OpenPrompts(ctx, id)
 	for _, i := range open {
 		if i.Prompt.Until.After(out.Now) {
@@ -197,20 +206,18 @@ func (s *Server) screenBins(ctx context.Context, stationID string) ([]ScreenBin,
 	return out, err
 }
 
-// blind are the conditions of the station's cameras, sorted, each once.
-func (s *Server) blind(ctx context.Context, stationID string) ([]condition.Kind, error) {
-	cameras, _, err := s.Store.ListCameras(ctx, store.PlaceFilter{StationID: stationID, Limit: store.MaxPage})
-	if err != nil {
-		return nil, err
+// blind is why nobody is told at a whole station of so many bins, sorted, each
+// reason once; empty where a bin goes on.
+func blind(bins int, silent []pipeline.SilentBin) []condition.Kind {
+	out := []condition.Kind{}
+	if len(silent) < bins {
+		return out
 	}
-	states, out := s.Cameras.States(), []condition.Kind{}
-	for _, c := range cameras {
-		if kind := states[c.ID].Condition; kind != condition.Good {
-			out = append(out, kind)
-		}
+	for _, b := range silent {
+		out = append(out, b.Why...)
 	}
 	slices.Sort(out)
-	return slices.Compact(out), nil
+	return slices.Compact(out)
 }
 
 func (s *Server) screenPrompt(i *inspection.Inspection, bins []ScreenBin) ScreenPrompt {

@@ -12,6 +12,7 @@ import (
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/notify"
+	"github.com/binside/binside/server/pipeline"
 )
 
 // lookEvery is how often a screen's stream looks whether the cameras can be
@@ -131,7 +132,7 @@ func (st *screenStream) screen(ctx context.Context, always bool) error {
 		return nil // the records may be away for a moment
 	}
 	same := now.Language == st.last.Language && now.Volume == st.last.Volume && now.Voice == st.last.Voice && now.Taxonomy == st.last.Taxonomy &&
-		slices.Equal(now.Blind, st.last.Blind) && slices.EqualFunc(now.Bins, st.last.Bins, func(a, b ScreenBin) bool {
+		slices.EqualFunc(now.Silent, st.last.Silent, pipeline.SilentBin.Equal) && slices.EqualFunc(now.Bins, st.last.Bins, func(a, b ScreenBin) bool {
 		return a.ID == b.ID && a.Name == b.Name && slices.Equal(a.Accepts, b.Accepts)
 	})
 	st.last = now

@@ -144,7 +144,7 @@ const (
 	PushDeposit Action = "push-deposit"
 	// Review is to confirm or relabel a deposit.
 	Review Action = "review"
-	// Label is to add samples.
+	// Label is to add samples, and to delete them.
 	Label Action = "label"
 	// Manage is to create and change stations, bins and cameras.
 	Manage Action = "manage"

@@ -216,12 +216,15 @@ type Evidence struct {
 	Retention Retention `koanf:"retention"`
 }
 
-// Retention is a time per verdict.
+// Retention is a time per verdict, and of objections.
 type Retention struct {
 	Pass       time.Duration `koanf:"pass"`
 	Tell       time.Duration `koanf:"tell"`
 	Check      time.Duration `koanf:"check"`
 	Unreadable time.Duration `koanf:"unreadable"`
+	// Appeal is for how long after a resident's objection its evidence is kept
+	// beyond that, while nobody has decided.
+	Appeal time.Duration `koanf:"appeal"`
 }
 
 // ByVerdict is the same as a table.
@@ -312,7 +315,7 @@ func Default() Config {
 		Screen:   Screen{Language: station.Chinese, Volume: 100},
 		Evidence: Evidence{
 			PassShare: 0.02,
-			Retention: Retention{Pass: 7 * day, Tell: 180 * day, Check: 90 * day, Unreadable: 30 * day},
+			Retention: Retention{Pass: 7 * day, Tell: 180 * day, Check: 90 * day, Unreadable: 30 * day, Appeal: 90 * day},
 		},
 		Uplink:       Uplink{MaxBytes: 4 << 30, Keep: day},
 		Demo:         Demo{Seed: 1, WrongShare: 0.35, Listen: "127.0.0.1:0"},

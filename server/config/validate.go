@@ -89,7 +89,7 @@ func (m Model) validate(v *checks) {
 
 func (e Evidence) validate(v *checks) {
 	v.between("evidence.pass_share", e.PassShare, 0, 1)
-	for name, d := range map[string]time.Duration{"pass": e.Retention.Pass, "tell": e.Retention.Tell, "check": e.Retention.Check, "unreadable": e.Retention.Unreadable} {
+	for name, d := range map[string]time.Duration{"pass": e.Retention.Pass, "tell": e.Retention.Tell, "check": e.Retention.Check, "unreadable": e.Retention.Unreadable, "appeal": e.Retention.Appeal} {
 		v.atLeast("evidence.retention."+name, d, time.Minute)
 	}
 }

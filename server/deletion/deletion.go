@@ -33,6 +33,8 @@ const (
 	Room = "room"
 	// Lost: it was not there any more, or damaged.
 	Lost = "lost"
+	// Withdrawn: a person deleted a labelled sample.
+	Withdrawn = "sample-withdrawn"
 	// retention begins the reason of what was kept for its time; the verdict
 	// whose time that was follows.
 	retention = "retention:"

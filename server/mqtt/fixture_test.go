@@ -48,7 +48,7 @@ type binSide struct {
 }
 
 func (b *binSide) Screen(_ context.Context, stationID string) (api.Screen, error) {
-	return api.Screen{StationID: stationID, Bins: b.bins, Prompts: []api.ScreenPrompt{}, Blind: []condition.Kind{}, Now: time.Now().UTC()}, nil
+	return api.Screen{StationID: stationID, Bins: b.bins, Prompts: []api.ScreenPrompt{}, Silent: []pipeline.SilentBin{}, Blind: []condition.Kind{}, Now: time.Now().UTC()}, nil
 }
 
 func (b *binSide) Prompt(i *inspection.Inspection, _ []api.ScreenBin) api.ScreenPrompt {
@@ -108,9 +108,10 @@ func (b *binSide) seen() []string {
 	return append([]string(nil), b.frames...)
 }
 
-type noCameras struct{}
+// cameras are states, by camera.
+type cameras map[string]pipeline.CameraState
 
-func (noCameras) States() map[string]pipeline.CameraState { return nil }
+func (c cameras) States() map[string]pipeline.CameraState { return c }
 
 // fixture is a service over real records with one station, "gate".
 type fixture struct {
@@ -140,7 +141,7 @@ func newFixture(t *testing.T) *fixture {
 	f.auth, err = auth.New(st, log, nil)
 	require.NoError(t, err)
 	f.Service, err = New(Config{Listen: "127.0.0.1:0", Dir: t.TempDir(), NoSync: true, Beat: 200 * time.Millisecond, Look: 50 * time.Millisecond}, Deps{
-		Auth: f.auth, BinSide: f.bin, Store: st, Cameras: noCameras{}, Hub: f.hub, Changes: f.changes, Registerer: prometheus.NewRegistry(), Logger: log,
+		Auth: f.auth, BinSide: f.bin, Store: st, Cameras: cameras{}, Hub: f.hub, Changes: f.changes, Registerer: prometheus.NewRegistry(), Logger: log,
 	})
 	require.NoError(t, err)
 	return f

@@ -9,9 +9,9 @@ import (
 
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
-	"github.com/binside/binside/vision/condition"
 )
 
 // stations is what is known of the stations between two beats.
@@ -27,12 +27,13 @@ type stations struct {
 // place is what can change about a station beside its prompts.
 type place struct {
 	// changed is when the station or one of its bins was.
-	changed    time.Time
-	conditions []condition.Kind
+	changed time.Time
+	cameras []station.Camera
+	silent  []pipeline.SilentBin
 }
 
 func (p *place) same(q *place) bool {
-	return q != nil && p.changed.Equal(q.changed) && slices.Equal(p.conditions, q.conditions)
+	return q != nil && p.changed.Equal(q.changed) && slices.EqualFunc(p.silent, q.silent, pipeline.SilentBin.Equal)
 }
 
 // always is a channel that can be received from at any time.
@@ -180,13 +181,16 @@ func (s *Service) places(ctx context.Context) (map[string]*place, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("mqtt: bins: %w", err)
 	}
-	states := s.deps.Cameras.States()
 	if err := each(ctx, s.deps.Store.ListCameras, func(c station.Camera) {
-		if p := out[c.StationID]; p != nil && states[c.ID].Condition != condition.Good {
-			p.conditions = append(p.conditions, states[c.ID].Condition)
+		if p := out[c.StationID]; p != nil {
+			p.cameras = append(p.cameras, c)
 		}
 	}); err != nil {
 		return nil, fmt.Errorf("mqtt: cameras: %w", err)
+	}
+	states := s.deps.Cameras.States()
+	for _, p := range out {
+		p.silent, p.cameras = pipeline.SilentBins(p.cameras, states), nil
 	}
 	return out, nil
 }

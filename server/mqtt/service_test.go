@@ -27,8 +27,12 @@ import (
 	"github.com/binside/binside/server/api"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
+	"github.com/binside/binside/server/station"
 	"github.com/binside/binside/server/store"
+	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/condition"
 )
 
 // A deposit that the queue does not take is tried again, is one deposit, and
@@ -55,7 +59,7 @@ func TestAcknowledgedDepositIsNotLost(t *testing.T) {
 	f.Close(t.Context())
 	f.bin.setFailure(nil)
 
-	again, err := New(f.cfg, Deps{Auth: f.auth, BinSide: f.bin, Store: f.deps.Store, Cameras: noCameras{}, Hub: f.hub, Changes: f.changes, Logger: f.deps.Logger})
+	again, err := New(f.cfg, Deps{Auth: f.auth, BinSide: f.bin, Store: f.deps.Store, Cameras: cameras{}, Hub: f.hub, Changes: f.changes, Logger: f.deps.Logger})
 	require.NoError(t, err)
 	require.NoError(t, again.Start(t.Context()))
 	defer again.Close(t.Context())
@@ -152,6 +156,37 @@ func TestStateIsRepeated(t *testing.T) {
 	require.Contains(t, string(next(t, prompts).Payload()), `"id":"open"`, "nothing is said of a withheld one")
 	f.hub.Publish(&inspection.Inspection{ID: "right", StationID: "gate", BinID: "kitchen"})
 	require.Contains(t, string(next(t, thanks).Payload()), `"id":"right"`)
+}
+
+// A station's state is due when another bin falls silent or is heard again, not
+// when a camera beside a believed one is doubted.
+func TestLookSeesSilentBins(t *testing.T) {
+	f := newFixture(t)
+	cams := cameras{"left": {Status: pipeline.StatusStreaming}, "right": {Status: pipeline.StatusStreaming}}
+	f.deps.Cameras = cams
+	f.stations = stations{due: make(map[string]bool)}
+	for _, id := range []string{"a", "b"} {
+		require.NoError(t, f.deps.Store.(*store.Store).CreateBin(t.Context(), &station.Bin{ID: id, StationID: "gate", Name: id, Accepts: []string{"other"}}))
+	}
+	for id, bins := range map[string][]string{"left": {"a", "b"}, "right": {"b"}} {
+		c := station.Camera{ID: id, StationID: "gate", Name: id, Kind: station.Push, Enabled: true}
+		for _, b := range bins {
+			c.Regions = append(c.Regions, station.Region{BinID: b, Polygon: vision.Full()})
+		}
+		require.NoError(t, f.deps.Store.(*store.Store).CreateCamera(t.Context(), &c))
+	}
+	due := func(id string, kind condition.Kind) bool {
+		clear(f.stations.due)
+		cams[id] = pipeline.CameraState{Status: pipeline.StatusStreaming, Condition: kind}
+		f.look(t.Context())
+		return f.stations.due["gate"]
+	}
+	require.True(t, due("left", condition.Good), "the first look")
+	require.False(t, due("right", condition.Dirty), "the other one sees the same bin")
+	require.True(t, due("left", condition.Dirty))
+	require.True(t, due("left", condition.Night), "for another reason")
+	require.True(t, due("right", condition.Good), "one bin is heard again")
+	require.False(t, due("right", condition.Good))
 }
 
 func TestSignals(t *testing.T) {

@@ -33,7 +33,7 @@ type WorkerStore interface {
 
 // RetentionStore is what Retention asks of the store.
 type RetentionStore interface {
-	EvidenceDue(ctx context.Context, now time.Time, limit int) ([]store.EvidenceRef, error)
+	EvidenceDue(ctx context.Context, now, heldFrom time.Time, limit int) ([]store.EvidenceRef, error)
 	PurgeIdempotency(ctx context.Context, before time.Time) (n int64, err error)
 }
 

@@ -262,7 +262,7 @@ func TestNothingIsDeletedWithoutAnEntry(t *testing.T) {
 	i := l.push(l.newIntake(), "", jpegOf(t, picture(320, 240, red)))
 	require.Equal(t, verdict.Tell, i.Verdict)
 	crash := &forgetful{Deletions: l.deletions, left: 1}
-	job := pipeline.NewRetention(l.records, l.objects, crash, time.Hour, l.metrics, slog.New(slog.DiscardHandler))
+	job := pipeline.NewRetention(l.records, l.objects, crash, time.Hour, 0, l.metrics, slog.New(slog.DiscardHandler))
 	_, err := job.Round(t.Context())
 	require.ErrorContains(t, err, "crash")
 	_, err = l.objects.Get(t.Context(), i.Evidence[0].Key)
@@ -299,7 +299,7 @@ func TestRetentionIsPerVerdict(t *testing.T) {
 		require.Len(t, i.Evidence, 1, i.Verdict)
 		require.WithinDuration(t, i.DecidedAt.Add(times[i.Verdict]), i.Evidence[0].ExpiresAt, time.Second)
 		for after, want := range map[time.Duration]bool{times[i.Verdict] - time.Second: false, times[i.Verdict] + time.Second: true} {
-			due, err := l.records.EvidenceDue(t.Context(), i.DecidedAt.Add(after), 10)
+			due, err := l.records.EvidenceDue(t.Context(), i.DecidedAt.Add(after), time.Time{}, 10)
 			require.NoError(t, err)
 			ids := make([]string, len(due))
 			for n, e := range due {

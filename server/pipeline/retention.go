@@ -24,6 +24,7 @@ type Retention struct {
 	objects   Objects
 	deletions Deletions
 	interval  time.Duration
+	hold      time.Duration
 	metrics   *Metrics
 	log       *slog.Logger
 
@@ -32,12 +33,13 @@ type Retention struct {
 }
 
 // NewRetention wires the job. interval is the pause between two rounds (0: an
-// hour).
-func NewRetention(store RetentionStore, objects Objects, deletions Deletions, interval time.Duration, m *Metrics, log *slog.Logger) *Retention {
+// hour), hold for how long an objection that nobody has decided keeps its
+// evidence beyond its time.
+func NewRetention(store RetentionStore, objects Objects, deletions Deletions, interval, hold time.Duration, m *Metrics, log *slog.Logger) *Retention {
 	if interval <= 0 {
 		interval = time.Hour
 	}
-	return &Retention{store: store, objects: objects, deletions: deletions, interval: interval, metrics: m, log: log}
+	return &Retention{store: store, objects: objects, deletions: deletions, interval: interval, hold: hold, metrics: m, log: log}
 }
 
 // Start begins the rounds; they run until Close.
@@ -96,7 +98,7 @@ func (r *Retention) Round(ctx context.Context) (deleted int, err error) {
 func (r *Retention) due(ctx context.Context, now time.Time) ([]store.EvidenceRef, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	due, err := r.store.EvidenceDue(ctx, now, retentionBatch)
+	due, err := r.store.EvidenceDue(ctx, now, now.Add(-r.hold), retentionBatch)
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: evidence that is due: %w", err)
 	}

@@ -37,7 +37,7 @@ func TestExpiredEvidenceGoes(t *testing.T) {
 	kept := l.push(in, "", jpegOf(t, picture(320, 240, yellow)))
 
 	objects := &sticky{Store: l.objects, key: first.Evidence[0].Key}
-	job := pipeline.NewRetention(l.records, objects, l.deletions, time.Hour, l.metrics, l.log)
+	job := pipeline.NewRetention(l.records, objects, l.deletions, time.Hour, 0, l.metrics, l.log)
 	n, err := job.Round(t.Context())
 	require.ErrorContains(t, err, first.Evidence[0].Key)
 	require.Equal(t, 1, n, "one that cannot be deleted keeps no other")

@@ -53,7 +53,7 @@ func (w *watch) look(f camera.Frame) {
 	if kind == condition.Good {
 		w.log.Info("camera can be believed again", "was", w.kind, "for", s.Since.Sub(w.since).Round(time.Second))
 	} else {
-		w.log.Warn("camera cannot be believed: nobody is told", "condition", kind)
+		w.log.Warn("camera cannot be believed: nobody is told of what it sees", "condition", kind)
 	}
 	w.kind, w.since = kind, s.Since
 }

@@ -91,6 +91,8 @@ func (s *Store) SaveReport(ctx context.Context, stationID, report string, at tim
 type Relayed struct {
 	StationID, Digest string
 	Revision          int64
+	// Shown says that a screen at the station had shown its prompt.
+	Shown bool
 }
 
 // GetRelayed returns it; ErrNotFound where no inspection has that id. Of one
@@ -99,11 +101,12 @@ func (s *Store) GetRelayed(ctx context.Context, id string) (Relayed, error) {
 	return readOne(ctx, s, "get relayed", scanRelayed, selectRelayed, id)
 }
 
-const selectRelayed = `SELECT i.station_id, COALESCE(h.digest, ''), COALESCE(h.revision, 0)
+const selectRelayed = `SELECT i.station_id, COALESCE(h.digest, ''), COALESCE(h.revision, 0),
+ EXISTS (SELECT 1 FROM prompts p WHERE p.inspection_id = i.id AND p.shown_at IS NOT NULL)
 FROM inspections i LEFT JOIN relayed h ON h.inspection_id = i.id WHERE i.id = $1`
 
 func scanRelayed(row scanner) (r Relayed, err error) {
-	err = row.Scan(&r.StationID, &r.Digest, &r.Revision)
+	err = row.Scan(&r.StationID, &r.Digest, &r.Revision, &r.Shown)
 	return r, err
 }
 

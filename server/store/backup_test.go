@@ -42,7 +42,7 @@ func fill(t *testing.T, st *store.Store) {
 			require.NoError(t, err)
 		}
 	}
-	due, err := st.EvidenceDue(ctx, epoch.Add(25*time.Hour), 5)
+	due, err := st.EvidenceDue(ctx, epoch.Add(25*time.Hour), epoch, 5)
 	require.NoError(t, err)
 	for _, e := range due {
 		require.NoError(t, st.LogDeletions(ctx, newSigner(1), deletion.Entry{

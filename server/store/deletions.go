@@ -18,7 +18,8 @@ func scanDeletion(row scanner) (e deletion.Entry, err error) {
 // LogDeletions seals entries and adds them to the deletion log, and marks the
 // evidence that they name as deleted, all in one transaction: there is no other
 // way to mark it. Call it after the objects are gone. Evidence that is marked
-// already, be it by another process, gets no second entry.
+// already, be it by another process, gets no second entry. An entry whose reason
+// is deletion.Withdrawn takes the sample's record away likewise.
 //
 // Processes that write at once wait for each other, so that the log is one
 // chain. The first call begins the log with an entry of its own.
@@ -38,6 +39,15 @@ func (s *Store) LogDeletions(ctx context.Context, signer *deletion.Signer, entri
 			}
 		}
 		for _, e := range entries {
+			if e.Reason == deletion.Withdrawn {
+				n, err := tx.execN(ctx, `DELETE FROM samples WHERE id = $1`, e.SHA256)
+				if err != nil {
+					return err
+				}
+				if n == 0 {
+					continue
+				}
+			}
 			if e.Ordinal != deletion.NoOrdinal {
 				n, err := tx.execN(ctx, `UPDATE evidence SET deleted_at = $1 WHERE inspection_id = $2 AND ordinal = $3 AND deleted_at IS NULL`,
 					micros(e.At), e.InspectionID, e.Ordinal)

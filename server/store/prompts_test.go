@@ -143,3 +143,44 @@ func testAppeals(t *testing.T, st *store.Store) {
 	review(early, now.Add(time.Hour))
 	require.Empty(t, waiting())
 }
+
+func TestAppealHoldsEvidence(t *testing.T) { onBoth(t, testAppealHoldsEvidence) }
+
+// What a resident objected to is looked at before its picture goes, but for so
+// long only.
+func testAppealHoldsEvidence(t *testing.T, st *store.Store) {
+	ctx := ctxOf(t)
+	const hold = 90 * 24 * time.Hour
+	i := newInspection()
+	save(t, st, i)
+	over := i.Evidence[0].ExpiresAt
+	end := func(state inspection.PromptState, receipt string, i *inspection.Inspection, at time.Time) {
+		_, err := st.OpenPrompt(ctx, i, inspection.Prompt{State: inspection.PromptOpen, OpenedAt: i.DecidedAt, Until: at})
+		require.NoError(t, err)
+		_, err = st.EndPrompt(ctx, i.ID, state, "", receipt, at)
+		require.NoError(t, err)
+	}
+	due := func(now time.Time) int {
+		items, err := st.EvidenceDue(ctx, now, now.Add(-hold), 10)
+		require.NoError(t, err)
+		return len(items)
+	}
+	review := func(at time.Time) {
+		_, err := st.SaveReview(ctx, i.ID, inspection.Review{Decision: inspection.Confirmed, Category: i.Category, By: "li", At: at})
+		require.NoError(t, err)
+	}
+	objected := i.DecidedAt.Add(10 * time.Second)
+	end(inspection.PromptAppealed, "7K4M-92TX", i, objected)
+	require.Zero(t, due(over), "nobody has decided")
+	review(objected.Add(-time.Second))
+	require.Zero(t, due(over), "nor by a review from before the objection")
+	require.Zero(t, due(objected.Add(hold-time.Second)))
+	require.Equal(t, 1, due(objected.Add(hold)), "the bound")
+	review(objected.Add(time.Second))
+	require.Equal(t, 1, due(over), "it is decided")
+
+	other := newInspection()
+	save(t, st, other)
+	end(inspection.PromptUncorrected, "", other, other.DecidedAt)
+	require.Equal(t, 2, due(other.Evidence[0].ExpiresAt), "nobody objected")
+}

@@ -93,12 +93,16 @@ type EvidenceRef struct {
 }
 
 // EvidenceDue returns at most limit evidence images whose retention ended at
-// or before now and that are not yet marked deleted, the longest due first.
-func (s *Store) EvidenceDue(ctx context.Context, now time.Time, limit int) ([]EvidenceRef, error) {
+// or before now and that are not yet marked deleted, the longest due first. What
+// a resident objected to after heldFrom waits until somebody has decided.
+func (s *Store) EvidenceDue(ctx context.Context, now, heldFrom time.Time, limit int) ([]EvidenceRef, error) {
 	return readAll(ctx, s, "evidence due", func(row scanner) (EvidenceRef, error) {
 		var e EvidenceRef
 		err := row.Scan(&e.InspectionID, &e.Ordinal, &e.Key, &e.SHA256, &e.Verdict)
 		return e, err
 	}, fmt.Sprintf(`SELECT e.inspection_id, e.ordinal, e.object_key, e.sha256, i.verdict FROM evidence e JOIN inspections i ON i.id = e.inspection_id
-WHERE e.deleted_at IS NULL AND e.expires_at <= $1 ORDER BY e.expires_at, e.inspection_id, e.ordinal LIMIT %d`, max(limit, 0)), micros(now))
+WHERE e.deleted_at IS NULL AND e.expires_at <= $1 AND NOT EXISTS (SELECT 1 FROM prompts c
+ WHERE c.inspection_id = e.inspection_id AND c.state = 'appealed' AND c.ended_at > $2
+ AND NOT EXISTS (SELECT 1 FROM reviews d WHERE d.inspection_id = c.inspection_id AND d.decided_at >= c.ended_at))
+ORDER BY e.expires_at, e.inspection_id, e.ordinal LIMIT %d`, max(limit, 0)), micros(now), micros(heldFrom))
 }

@@ -464,22 +464,22 @@ func testRetention(t *testing.T, st *store.Store) {
 	b.Evidence[0].ExpiresAt = a.Evidence[0].ExpiresAt.Add(-time.Hour)
 	save(t, st, a)
 	save(t, st, b)
-	due, err := st.EvidenceDue(ctx, b.Evidence[0].ExpiresAt.Add(-time.Second), 10)
+	due, err := st.EvidenceDue(ctx, b.Evidence[0].ExpiresAt.Add(-time.Second), epoch, 10)
 	require.NoError(t, err)
 	require.Empty(t, due)
 	now := a.Evidence[0].ExpiresAt
-	due, err = st.EvidenceDue(ctx, now, 10)
+	due, err = st.EvidenceDue(ctx, now, epoch, 10)
 	require.NoError(t, err)
 	require.Equal(t, []store.EvidenceRef{
 		{InspectionID: b.ID, Ordinal: 0, Key: b.Evidence[0].Key, SHA256: "aa", Verdict: verdict.Tell},
 		{InspectionID: a.ID, Ordinal: 0, Key: a.Evidence[0].Key, SHA256: "aa", Verdict: verdict.Tell},
 	}, due, "the longest due first; without an end it is never due")
-	one, err := st.EvidenceDue(ctx, now, 1)
+	one, err := st.EvidenceDue(ctx, now, epoch, 1)
 	require.NoError(t, err)
 	require.Len(t, one, 1)
 	require.NoError(t, st.LogDeletions(ctx, newSigner(1), gone(a, 0, now), gone(b, 0, now)))
 	require.NoError(t, st.LogDeletions(ctx, newSigner(1), gone(a, 0, now.Add(time.Hour))))
-	due, err = st.EvidenceDue(ctx, now.Add(1000*time.Hour), 10)
+	due, err = st.EvidenceDue(ctx, now.Add(1000*time.Hour), epoch, 10)
 	require.NoError(t, err)
 	require.Empty(t, due)
 	got, err := st.GetInspection(ctx, a.ID)

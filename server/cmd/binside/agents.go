@@ -37,6 +37,7 @@ func (s *service) startAgents(ctx context.Context) error {
 			}
 		},
 		Changed: s.promptChanged,
+		Shown:   func(i *inspection.Inspection) { s.api.CountShown(i) },
 	})
 	return err
 }

@@ -29,7 +29,7 @@ func (s *service) startMQTT(ctx context.Context) error {
 		Listen: c.Listen, TLSCert: c.TLSCert, TLSKey: c.TLSKey, MaxClients: c.MaxClients,
 		Dir: filepath.Join(s.cfg.DataDir, "mqtt"), NoSync: !s.cfg.Queue.Sync, MaxPicture: int(s.cfg.Decoder.MaxBytes),
 	}, mqtt.Deps{
-		Auth: s.auth, BinSide: s.api, Store: s.store, Cameras: s.cameras, Hub: s.hub, Changes: s.changes,
+		Auth: s.auth, BinSide: s.api, Store: s.store, Cameras: s.allCameras(), Hub: s.hub, Changes: s.changes,
 		Registerer: s.registry, Logger: s.log,
 	})
 	if err != nil {

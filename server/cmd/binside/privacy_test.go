@@ -132,7 +132,7 @@ func (s *service) look(t *testing.T, c *client, frame []byte) []byte {
 // expire has everything deleted whose time is over.
 func (s *service) expire(t *testing.T) int {
 	t.Helper()
-	n, err := pipeline.NewRetention(s.store, s.objects, s.deletions, time.Hour, s.metrics, slog.New(slog.DiscardHandler)).Round(t.Context())
+	n, err := pipeline.NewRetention(s.store, s.objects, s.deletions, time.Hour, 0, s.metrics, slog.New(slog.DiscardHandler)).Round(t.Context())
 	require.NoError(t, err)
 	return n
 }

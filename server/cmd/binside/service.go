@@ -265,7 +265,7 @@ func (s *service) startWorker(ctx context.Context) error {
 	s.metrics = pipeline.NewMetrics(s.registry)
 	s.prepared = pipeline.NewPrepared(0)
 
-	retention := pipeline.NewRetention(s.store, s.objects, s.deletions, 0, s.metrics, s.log)
+	retention := pipeline.NewRetention(s.store, s.objects, s.deletions, 0, s.cfg.Evidence.Retention.Appeal, s.metrics, s.log)
 	retention.Start(ctx)
 	s.onClose("retention", func(context.Context) error { retention.Close(); return nil })
 
@@ -355,7 +355,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	}
 	s.onClose("explanations", func(context.Context) error { explainer.Close(); return nil })
 	deps := api.Deps{
-		Store: s.store, Objects: s.objects, Intake: intake, Cameras: s.allCameras(), Hub: s.hub, Changes: s.changes, Prompts: s.prompts, Auth: s.auth,
+		Store: s.store, Objects: s.objects, Deletions: s.deletions, Intake: intake, Cameras: s.allCameras(), Hub: s.hub, Changes: s.changes, Prompts: s.prompts, Auth: s.auth,
 		Redactor: s.redactor, Rules: func() api.Rules { return *s.rules.Load() }, BinChanged: s.worker.InvalidateBin,
 		Explainer: explainer, Speaker: s.speaker, Voices: s.speaker.Packs, Components: s.components, Page: pageFiles(), SigningKey: key,
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry,

@@ -95,6 +95,20 @@ try {
   assert.match(await result.innerText(), /truncated\.jpg/);
   await page.screenshot({ path: join(shots, "samples-desktop.png") });
 
+  // The photograph is deleted again: asked first, and for ever.
+  const newest = page.getByTestId("sample").first();
+  const address = await newest.locator("img").getAttribute("src");
+  const before = await page.getByTestId("sample").count();
+  await newest.getByTestId("sample-delete").click();
+  await newest.getByRole("alertdialog").getByRole("button", { name: "Cancel" }).click();
+  await newest.getByTestId("sample-delete").click();
+  await newest.getByRole("alertdialog").waitFor();
+  await page.screenshot({ path: join(shots, "samples-delete-desktop.png") });
+  await newest.getByTestId("sample-delete-sure").click();
+  await page.getByTestId("sample-deleted").waitFor();
+  assert.equal(await page.getByTestId("sample").count(), before - 1);
+  assert.equal((await page.request.get(new URL(address, link).href)).status(), 404);
+
   await page.setViewportSize(phone);
   await page.screenshot({ path: join(shots, "samples-phone.png") });
   await page.getByRole("link", { name: "Live wall" }).click();

@@ -111,7 +111,7 @@ function Pages({ hash, session, onSignedOut }: { hash: string; session: Session;
   const { t } = useI18n();
   const admin = mayManage(session);
   const [page, id, tab] = hash.split("/").slice(1).map(decodeURIComponent);
-  if (page === "samples") return <SamplesPage />;
+  if (page === "samples") return <SamplesPage admin={admin} />;
   if (page === "stations" && id) return <StationPage key={id} id={id} admin={admin} />;
   if (page !== "cameras") return <WallPage admin={admin} onSignedOut={onSignedOut} />;
   if (!admin) return <p className="panel narrow" data-testid="not-yours">{t("notYours")}</p>;

@@ -7,7 +7,7 @@ import { useI18n } from "./i18n";
 import type { Word } from "./i18n";
 import { useTaxonomy } from "./taxonomy";
 
-export function SamplesPage() {
+export function SamplesPage({ admin }: { admin: boolean }) {
   const { t } = useI18n();
   const [samples, setSamples] = useState<Sample[]>();
   const [next, setNext] = useState<string>();
@@ -25,14 +25,20 @@ export function SamplesPage() {
       },
     );
   }, []);
+  const [gone, setGone] = useState(false);
+  const forget = (id: string) => {
+    setSamples((before) => before?.filter((s) => s.id !== id));
+    setGone(true);
+  };
   useEffect(() => load(), [load]);
   return (
     <div className="samples">
-      <Upload onDone={() => load()} />
+      <Upload onDone={() => { setGone(false); load(); }} />
+      {gone && <p className="good" role="status" data-testid="sample-deleted">✓ {t("sampleDeleted")}</p>}
       {problem && <Notice problem={problem} onRetry={() => load()} />}
       {!samples && !problem && <p className="quiet">{t("loading")}</p>}
       {samples?.length === 0 && <p className="panel quiet">{t("noSamples")}</p>}
-      <div className="grid">{samples?.map((s) => <SampleCard key={s.id} sample={s} />)}</div>
+      <div className="grid">{samples?.map((s) => <SampleCard key={s.id} sample={s} onDeleted={admin ? forget : undefined} />)}</div>
       {next && <button onClick={() => load(next)}>{t("more")}</button>}
       {samples && samples.length > 0 && (
         <p className="quiet">
@@ -43,17 +49,47 @@ export function SamplesPage() {
   );
 }
 
-function SampleCard({ sample: s }: { sample: Sample }) {
+function SampleCard({ sample: s, onDeleted }: { sample: Sample; onDeleted: ((id: string) => void) | undefined }) {
   const { t, time } = useI18n();
   const tax = useTaxonomy();
+  const [asking, setAsking] = useState(false);
   return (
     <figure className="sample" style={{ "--category": tax.colour(s.category) } as React.CSSProperties} data-testid="sample">
       <img src={s.url} alt="" loading="lazy" />
       <figcaption>
         <strong>{s.item_class ? tax.itemClass(s.item_class) : tax.category(s.category)}</strong>
         <span className="quiet">{tax.category(s.category)} · {t(`from_${s.source}` as Word)} · {s.labelled_by} · {time(s.labelled_at)}</span>
+        {onDeleted && !asking && <button className="danger" data-testid="sample-delete" aria-label={t("sampleDelete")} onClick={() => setAsking(true)}>{t("sampleDeleteYes")}</button>}
       </figcaption>
+      {onDeleted && asking && <DeleteSample id={s.id} onClose={() => setAsking(false)} onDeleted={onDeleted} />}
     </figure>
+  );
+}
+
+function DeleteSample({ id, onClose, onDeleted }: { id: string; onClose: () => void; onDeleted: (id: string) => void }) {
+  const { t } = useI18n();
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem>();
+  const remove = () => {
+    setBusy(true);
+    setProblem(undefined);
+    api.deleteSample(id).then(() => onDeleted(id), (p: unknown) => {
+      if (!(p instanceof Problem)) throw p;
+      // Somebody else was first: it is gone as well.
+      if (p.status === 404) return onDeleted(id);
+      setProblem(p);
+      setBusy(false);
+    });
+  };
+  return (
+    <div className="sample-sure" role="alertdialog" aria-label={t("sampleDelete")}>
+      <span>{t("sampleDeleteSure")}</span>
+      {problem && <Notice problem={problem} />}
+      <span className="line">
+        <button className="danger" disabled={busy} data-testid="sample-delete-sure" onClick={remove}>{t("sampleDeleteYes")}</button>
+        <button autoFocus disabled={busy} onClick={onClose}>{t("cancel")}</button>
+      </span>
+    </div>
   );
 }
 

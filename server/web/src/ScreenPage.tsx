@@ -168,7 +168,7 @@ export function ScreenPage({ station }: { station: string }) {
 }
 
 function Board({ station, onTaxonomy }: { station: string; onTaxonomy: (ref: string) => void }) {
-  const { t, list } = useI18n();
+  const { t } = useI18n();
   const state = useScreen(station);
   const { screen, open, ended, thanks } = state;
   const inForce = screen?.taxonomy;
@@ -191,9 +191,7 @@ function Board({ station, onTaxonomy }: { station: string; onTaxonomy: (ref: str
         <b>{screen?.name ?? station}</b>
         {state.refused ? <span className="screen-off" role="status">{t("screenRefused")}</span>
           : away && <span className="screen-away" role="status" data-testid="screen-away">{t("screenOffline")}</span>}
-        {screen && screen.blind.length > 0 && (
-          <span className="screen-off" role="status" data-testid="screen-blind">{t("screenBlind")}: {list(screen.blind.map((b) => t(`condition_${b}` as Word)))}</span>
-        )}
+        {screen && screen.silent.length > 0 && <Silence screen={screen} />}
         {state.receipt && <span className="screen-receipt">{t("receipt")} {state.receipt}</span>}
         <span className="spacer" />
         {!silent && hearing === "none" && <span className="screen-away">{t("screenSoundNone")}</span>}
@@ -208,6 +206,16 @@ function Board({ station, onTaxonomy }: { station: string; onTaxonomy: (ref: str
       {!silent && hearing === "blocked" && !first && !ended && <SoundButton />}
     </div>
   );
+}
+
+/** Silence says at which bins nobody is told, and why. */
+function Silence({ screen }: { screen: Screen }) {
+  const { t, list } = useI18n();
+  const why = (kinds: string[]) => list(kinds.map((k) => t(`condition_${k}` as Word)));
+  if (screen.blind.length > 0) return <span className="screen-off" role="status" data-testid="screen-blind">{t("screenBlind")}: {why(screen.blind)}</span>;
+  const names = screen.bins.filter((b) => screen.silent.some((s) => s.bin_id === b.id)).map((b) => b.name);
+  const reasons = [...new Set(screen.silent.flatMap((s) => s.why))];
+  return <span className="screen-off" role="status" data-testid="screen-silent">{t("screenSilent").replace("{bins}", list(names))}: {why(reasons)}</span>;
 }
 
 /** SoundButton asks for the one touch that a browser wants before a page may be
@@ -319,12 +327,16 @@ function Idle({ screen }: { screen: Screen | undefined }) {
     <main className="idle">
       <p className="idle-title">{t("screenIdle")}</p>
       <div className="idle-bins">
-        {screen?.bins.map((b) => (
-          <div key={b.id} style={{ "--category": tax.colour(b.accepts[0] ?? "") } as React.CSSProperties}>
-            <b>{list(b.accepts.map((a) => tax.category(a)))}</b>
-            <span>{b.name}</span>
-          </div>
-        ))}
+        {screen?.bins.map((b) => {
+          const silent = screen.silent.find((s) => s.bin_id === b.id);
+          return (
+            <div key={b.id} style={{ "--category": tax.colour(b.accepts[0] ?? "") } as React.CSSProperties}>
+              <b>{list(b.accepts.map((a) => tax.category(a)))}</b>
+              <span>{b.name}</span>
+              {silent && <span className="idle-silent" data-testid="silent-bin"><b>{t("screenPaused")}</b> <span>{list(silent.why.map((k) => t(`condition_${k}` as Word)))}</span></span>}
+            </div>
+          );
+        })}
       </div>
     </main>
   );

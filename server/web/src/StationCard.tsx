@@ -27,7 +27,7 @@ export function StationCard({ overview, byBin, onOpen }: {
         <a href={`#/stations/${station.id}`} data-testid="station-page">{t("stationPage")}</a>
       </header>
       {agent && <AgentTroubles agent={agent} zone={station.time_zone} />}
-      <NotTelling cameras={cameras} zone={station.time_zone} />
+      <NotTelling overview={overview} />
       <div className="today">
         <span>{t("today")} <b>{today.total}</b> {t("deposits")}, <b>{today.unreviewed}</b> {t("toReview")}</span>
         <span className="share" role="img" aria-label={verdicts.map((v) => `${t(`verdict_${v}` as Word)} ${today.verdicts[v]}`).join(", ")}>
@@ -62,12 +62,17 @@ function BinColumn({ bin, zone, deposits, onOpen }: { bin: Bin; zone: string; de
   );
 }
 
-function NotTelling({ cameras, zone }: { cameras: Camera[]; zone: string }) {
+/** NotTelling says which cameras cannot be believed, and at which bins nobody is
+ * told for that. */
+function NotTelling({ overview }: { overview: StationOverview }) {
   const { t, list, time } = useI18n();
+  const { cameras, bins, silent, station: { time_zone: zone } } = overview;
   const doubted = cameras.filter((c) => c.state.condition);
   if (doubted.length === 0) return null;
   const what = doubted.map((c) => `${c.name} ${t(`condition_${c.state.condition}` as Word)}${c.state.condition_since ? ` (${time(c.state.condition_since, zone)})` : ""}`);
-  return <p className="warning" role="status" data-testid="not-telling">{t("notTelling").replace("{what}", list(what))}</p>;
+  const names = bins.filter((b) => silent.some((s) => s.bin_id === b.id)).map((b) => b.name);
+  const words = names.length === 0 ? "notTellingNone" : names.length < bins.length ? "notTellingAt" : "notTellingAll";
+  return <p className="warning" role="status" data-testid="not-telling">{t(words).replace("{what}", list(what)).replace("{bins}", list(names))}</p>;
 }
 
 function CameraState({ camera }: { camera: Camera }) {

@@ -284,12 +284,21 @@ export interface Receipt {
   time_zone: string;
 }
 
+/** SilentBin is a bin at which nobody is told, as no camera that sees it can be
+ * believed. */
+export interface SilentBin {
+  bin_id: string;
+  /** Conditions of the cameras that see it. */
+  why: string[];
+}
+
 export interface StationOverview {
   station: Station;
   /** Absent where the server runs the station, or no agent has come yet. */
   agent?: Agent;
   bins: Bin[];
   cameras: Camera[];
+  silent: SilentBin[];
   today: { since: string; total: number; verdicts: Record<Verdict, number>; unreviewed: number };
 }
 
@@ -442,6 +451,7 @@ export const api = {
   receipt: (code: string) => call<Receipt>("GET", `/receipts/${encodeURIComponent(code)}`),
   samples: (cursor?: string) =>
     call<Page<Sample>>("GET", `/samples?limit=60${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`),
+  deleteSample: (id: string) => call<undefined>("DELETE", `/samples/${encodeURIComponent(id)}`),
   upload: (files: File[], category: string, itemClass: string, signal: AbortSignal) => {
     const form = new FormData();
     if (itemClass) form.set("item_class", itemClass);

@@ -42,7 +42,7 @@ it("nothing of a prompt is kept for a time without a network", () => {
   const kept = new Map<string, string>();
   vi.stubGlobal("localStorage", { setItem: (k: string, v: string) => kept.set(k, v), getItem: (k: string) => kept.get(k) ?? null });
   keep({
-    station_id: "s", name: "n", bins: [], prompts: [prompt("a", "2026-01-01T00:00:00Z")], blind: [], taxonomy: "t@1", language: "en", volume: 50,
+    station_id: "s", name: "n", bins: [], prompts: [prompt("a", "2026-01-01T00:00:00Z")], silent: [], blind: [], taxonomy: "t@1", language: "en", volume: 50,
     voice: { pack: "", version: "1", renders: true }, now: "",
   });
   expect(recall("s")).toMatchObject({ name: "n", prompts: [], language: "en" });

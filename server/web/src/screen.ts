@@ -2,7 +2,7 @@
 // A screen holds a token of its own, which it is given once in its address and
 // keeps; a person who is signed in may open the page without one.
 
-import type { Inspection, Taxonomy } from "./api";
+import type { Inspection, SilentBin, Taxonomy } from "./api";
 
 export interface ScreenBin {
   id: string;
@@ -39,6 +39,9 @@ export interface Screen {
   name: string;
   bins: ScreenBin[];
   prompts: ScreenPrompt[];
+  /** The bins at which nobody is told; the others go on. */
+  silent: SilentBin[];
+  /** Why that is so of all of them. */
   blind: string[];
   /** What the screen begins with, and speaks. */
   language: "zh-CN" | "en";
@@ -99,7 +102,7 @@ export function keep(screen: Screen) {
 
 export function recall(station: string): Screen | undefined {
   const text = localStorage.getItem(keptState(station));
-  return text ? (JSON.parse(text) as Screen) : undefined;
+  return text ? { silent: [], ...(JSON.parse(text) as Omit<Screen, "silent">) } : undefined;
 }
 
 /** soundPath is where a sentence is to be heard. */
