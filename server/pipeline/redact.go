@@ -99,17 +99,17 @@ func (r *cameraRun) redactShot(img *vision.Image) {
 	m.painted.Add(float64(len(found)))
 }
 
-// mostHidden is the share of the item's part of a picture, or of the whole where
+// MostHidden is the share of the item's part of a picture, or of the whole where
 // nobody looked for the item, above which it is no evidence. A thin item that
 // lies askew at the region's edge may have half of its box beyond.
-const mostHidden = 0.6
+const MostHidden = 0.6
 
 // shown returns the views of which at most that much is painted over, and the
 // number of the first of them; all of them and -1 where none is left.
 func shown(views []models.View) (kept []models.View, first int) {
 	first = -1
 	for n, v := range views {
-		if privacy.Painted(v.Image, v.Crop) > mostHidden {
+		if privacy.Painted(v.Image, v.Crop) > MostHidden {
 			continue
 		}
 		if first < 0 {

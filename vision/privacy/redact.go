@@ -78,8 +78,9 @@ func Paint(img *vision.Image, areas []image.Rectangle) {
 	}
 }
 
-// tolerance is by how much a painted pixel may differ from Fill after a JPEG.
-const tolerance = 4
+// tolerance is by how much a painted pixel may differ from Fill after a JPEG. A
+// grey wall is seldom as even, and of no colour at all.
+const tolerance = 2
 
 // Painted is the share, from 0 to 1, of a part of a picture that has the colour
 // Fill, and so shows nothing; 1 for a part without any extent. It may be asked

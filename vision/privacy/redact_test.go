@@ -98,7 +98,7 @@ func TestPaintedShare(t *testing.T) {
 	require.NoError(t, err)
 	back, _, err := codec.Decode(data, codec.Limits{}, codec.Options{})
 	require.NoError(t, err)
-	require.InDelta(t, 0.5, privacy.Painted(back, back.Rect()), 0.02, "its JPEG")
+	require.InDelta(t, 0.5, privacy.Painted(back, back.Rect()), 0.06, "its JPEG, but for the edge")
 }
 
 func TestScaleRoundsOutwards(t *testing.T) {
