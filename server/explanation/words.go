@@ -189,6 +189,10 @@ var rules = map[string]taxonomy.Name{
 		ZH: "这个桶在判断之前已被删除,说不清什么该投进来:请人查看,现场不提示。",
 		EN: "The bin was removed before the deposit was judged, so nobody can say what belonged in it: a person should look, and nothing is said.",
 	},
+	inspection.ReasonHidden: {
+		ZH: "画面里像是有人,大半已被遮盖,看不清,不作判断。",
+		EN: "Somebody seems to be in the picture: most of it is painted over, and nothing is judged.",
+	},
 	verdict.ReasonTooDark:   {ZH: "图片太暗,看不清,不作判断。", EN: "The picture is too dark to judge."},
 	verdict.ReasonTooBright: {ZH: "图片过曝,看不清,不作判断。", EN: "The picture is too bright to judge."},
 	verdict.ReasonBlurred:   {ZH: "图片模糊,看不清,不作判断。", EN: "The picture is too blurred to judge."},

@@ -110,7 +110,7 @@ func TestEveryReasonHasWords(t *testing.T) {
 	pol := policy(t, 200)
 	i := at(kitchen, p("battery", 1)).by(pol)
 	seen := map[string]string{}
-	for _, reason := range append([]string{inspection.ReasonBin, inspection.ReasonBinRemoved}, verdict.Reasons...) {
+	for _, reason := range append([]string{inspection.ReasonBin, inspection.ReasonBinRemoved, inspection.ReasonHidden}, verdict.Reasons...) {
 		i.Reason = reason
 		s := at(kitchen).describe(i).Sentence
 		assert.NotContains(t, s.ZH, "规则:", reason)

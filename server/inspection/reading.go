@@ -17,6 +17,10 @@ const ReasonBin = "bin-outside-taxonomy"
 // while it was on its way.
 const ReasonBinRemoved = "bin-removed"
 
+// ReasonHidden is the reason of an unreadable deposit of whose every picture most
+// was painted over, because somebody seemed to be in it.
+const ReasonHidden = "hidden-by-redaction"
+
 // reasonCamera begins the reason of what a camera in bad condition showed.
 const reasonCamera = "camera-"
 

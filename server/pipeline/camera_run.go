@@ -253,11 +253,14 @@ func (r *cameraRun) deposit(e deposit.Event) (inspection.Deposit, []*vision.Imag
 		ID: e.ID, StationID: r.cam.StationID, BinID: e.BinID, CameraID: r.cam.ID, Source: inspection.FromStream,
 		CapturedAt: e.Start.UTC().Truncate(time.Microsecond), Condition: r.watch.doubt(),
 	}
+	shots := e.Shots[:min(len(e.Shots), inspection.MaxImages)]
+	var redacted sync.WaitGroup
+	for _, s := range shots {
+		redacted.Go(func() { r.redactShot(s.Image) })
+	}
+	redacted.Wait()
 	var images []*vision.Image
-	for _, s := range e.Shots[:min(len(e.Shots), inspection.MaxImages)] {
-		if !r.redactShot(s.Image) {
-			s.Sharpness = 0
-		}
+	for _, s := range shots {
 		img, err := encodeShot(s, r.owner.cfg.MaxSide)
 		if err != nil {
 			return d, nil, err

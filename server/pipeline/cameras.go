@@ -67,7 +67,7 @@ type Cameras struct {
 	outbox  *outbox
 	frames  *frameCollector
 	loading sync.Mutex // one Start, Reload or Close at a time
-	// redacting holds a token while a snapshot is made.
+	// redacting holds a token while a picture is redacted that somebody asked for.
 	redacting chan struct{}
 	trying    sync.Mutex // one trial of a detector's thresholds at a time
 

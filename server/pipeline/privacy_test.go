@@ -148,8 +148,10 @@ func TestCamerasPicturesOfPeopleArePainted(t *testing.T) {
 	}{
 		// The lower half of every picture is a person.
 		"somebody": {half{}, func(i *inspection.Inspection) bool { return i.Verdict != "" }, true},
-		"broken":   {sightless{}, func(i *inspection.Inspection) bool { return i.Verdict == verdict.Unreadable }, true},
-		"missing":  {nil, func(i *inspection.Inspection) bool { return i.Verdict == verdict.Unreadable }, true},
+		"broken": {sightless{}, func(i *inspection.Inspection) bool {
+			return i.Verdict == verdict.Unreadable && i.Reason == inspection.ReasonHidden
+		}, true},
+		"missing": {nil, func(i *inspection.Inspection) bool { return i.Verdict == verdict.Unreadable }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLine(t)
@@ -179,6 +181,40 @@ func TestCamerasPicturesOfPeopleArePainted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A picture of which most is painted over accuses nobody: it is left out where the
+// deposit has another, and the deposit is unreadable where it has none. That is
+// seen in what was redacted elsewhere as well.
+func TestHiddenPictureIsNoEvidence(t *testing.T) {
+	l := newLine(t)
+	l.work()
+	in := pipeline.NewIntake(pipeline.IntakeConfig{Redactor: top(0.7)}, l.records, l.queue, l.hub, l.prepared, l.metrics)
+	file := jpegOf(t, picture(640, 480, red))
+	i := l.push(in, "", file)
+	require.Equal(t, []any{verdict.Unreadable, inspection.ReasonHidden}, []any{i.Verdict, i.Reason})
+	require.Len(t, i.Evidence, 1, "it is kept")
+	redacted, err := in.Redact(t.Context(), pipeline.Upload{Data: file})
+	require.NoError(t, err)
+	plain := l.newIntake() // finds nobody
+	i = l.push(plain, "", redacted)
+	require.Equal(t, inspection.ReasonHidden, i.Reason)
+	for _, files := range [][][]byte{{redacted, jpegOf(t, picture(640, 480, red))}, {jpegOf(t, picture(640, 480, red)), redacted}} {
+		i = l.push(plain, "", files...)
+		require.Equal(t, verdict.Tell, i.Verdict, i.Reason)
+		require.Len(t, i.Evidence, 2)
+		require.Len(t, l.classifier.views, 1)
+		require.Zero(t, privacy.Painted(l.classifier.views[0].Image, l.classifier.views[0].Crop))
+	}
+	i = l.push(pipeline.NewIntake(pipeline.IntakeConfig{Redactor: top(0.5)}, l.records, l.queue, l.hub, l.prepared, l.metrics), "", file)
+	require.NotEqual(t, inspection.ReasonHidden, i.Reason, "enough is left to see")
+}
+
+// top takes so much of every picture, from its upper edge, for a person.
+type top float64
+
+func (s top) Areas(_ context.Context, img *vision.Image) ([]image.Rectangle, error) {
+	return []image.Rectangle{image.Rect(0, 0, img.Width, int(float64(s)*float64(img.Height)))}, nil
 }
 
 // half takes the lower half of every picture for a person.

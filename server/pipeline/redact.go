@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 
+	"github.com/binside/binside/models"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
 	"github.com/binside/binside/vision/privacy"
@@ -65,10 +66,27 @@ func Redacted(ctx context.Context, r Redactor, file *codec.File, seen *vision.Im
 	return jpeg, whole.Width, whole.Height, err
 }
 
+// redactAlone paints over the people in a picture that somebody asked for, and
+// returns in how many places. It works on one at a time: setting cameras up must
+// not take the processor from deposits.
+func (c *Cameras) redactAlone(ctx context.Context, r Redactor, img *vision.Image) (painted int, err error) {
+	select {
+	case c.redacting <- struct{}{}:
+		defer func() { <-c.redacting }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	found, err := areas(ctx, r, img)
+	if err != nil {
+		return 0, err
+	}
+	privacy.Paint(img, found)
+	return len(found), nil
+}
+
 // redactShot paints over the people in a camera's picture of a deposit. Where
-// nobody can tell where they are, nothing of the picture remains: its deposit is
-// unreadable.
-func (r *cameraRun) redactShot(img *vision.Image) (readable bool) {
+// nobody can tell where they are, nothing of the picture remains.
+func (r *cameraRun) redactShot(img *vision.Image) {
 	m := r.owner.deps.Metrics
 	defer m.step("redact")()
 	found, err := areas(context.Background(), r.owner.deps.Redactor, img)
@@ -79,5 +97,28 @@ func (r *cameraRun) redactShot(img *vision.Image) (readable bool) {
 	}
 	privacy.Paint(img, found)
 	m.painted.Add(float64(len(found)))
-	return err == nil
+}
+
+// MostHidden is the share of the item's part of a picture, or of the whole where
+// nobody looked for the item, above which it is no evidence. A thin item that
+// lies askew at the region's edge may have half of its box beyond.
+const MostHidden = 0.6
+
+// shown returns the views of which at most that much is painted over, and the
+// number of the first of them; all of them and -1 where none is left.
+func shown(views []models.View) (kept []models.View, first int) {
+	first = -1
+	for n, v := range views {
+		if privacy.Painted(v.Image, v.Crop) > MostHidden {
+			continue
+		}
+		if first < 0 {
+			first = n
+		}
+		kept = append(kept, v)
+	}
+	if first < 0 {
+		return views, first
+	}
+	return kept, first
 }

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/binside/binside/vision/codec"
-	"github.com/binside/binside/vision/privacy"
 )
 
 var (
@@ -58,28 +57,19 @@ func (c *Cameras) Snapshot(ctx context.Context, cameraID string) (*Snapshot, err
 	case !run.snapshots.Allow():
 		return nil, ErrTooOften
 	}
-	// One at a time: setting a camera up must not take the processor from the
-	// others.
-	select {
-	case c.redacting <- struct{}{}:
-		defer func() { <-c.redacting }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	img, err := codec.Fit(frame.Image, snapshotSide)
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: snapshot: %w", err)
 	}
-	found, err := areas(ctx, c.deps.Overview, img)
+	painted, err := c.redactAlone(ctx, c.deps.Overview, img)
 	if err != nil {
 		return nil, err
 	}
-	privacy.Paint(img, found)
 	jpeg, err := codec.EncodeJPEG(img, shotQuality)
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: snapshot: %w", err)
 	}
-	return &Snapshot{JPEG: jpeg, Width: img.Width, Height: img.Height, CapturedAt: frame.Time, Painted: len(found)}, nil
+	return &Snapshot{JPEG: jpeg, Width: img.Width, Height: img.Height, CapturedAt: frame.Time, Painted: painted}, nil
 }
 
 func newSnapshotLimit() *rate.Limiter { return rate.NewLimiter(snapshotRate, snapshotBurst) }

@@ -12,7 +12,6 @@ import (
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
 	"github.com/binside/binside/vision/deposit"
-	"github.com/binside/binside/vision/privacy"
 )
 
 const (
@@ -179,11 +178,9 @@ func (c *Cameras) LookInto(ctx context.Context, cameraID string, after uint64) (
 func (c *Cameras) encodeRegion(ctx context.Context, l *deposit.Look) ([]byte, error) {
 	img := &vision.Image{Pix: slices.Clone(l.Colours), Width: l.Width, Height: l.Height}
 	l.Colours = nil
-	found, err := areas(ctx, c.deps.Redactor, img)
-	if err != nil {
+	if _, err := c.redactAlone(ctx, c.deps.Redactor, img); err != nil {
 		return nil, err
 	}
-	privacy.Paint(img, found)
 	return codec.EncodeJPEG(img, stripQuality)
 }
 

@@ -182,7 +182,8 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 	if err != nil {
 		return nil, err
 	}
-	prediction, err := w.classify(ctx, views)
+	seen, first := shown(views)
+	prediction, err := w.classify(ctx, seen)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +199,7 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 	if bin.Thresholds != nil {
 		thresholds = *bin.Thresholds
 	}
-	best := &d.Images[0]
+	best := &d.Images[max(first, 0)]
 	end := w.metrics.step("decide")
 	accepts, fits := fit(rules.Policy, bin)
 	decision := rules.Policy.At(bin.StationID).Decide(prediction, accepts, thresholds,
@@ -208,6 +209,9 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 		if !there {
 			decision.Reason = inspection.ReasonBinRemoved
 		}
+	}
+	if first < 0 {
+		decision.Verdict, decision.Reason = verdict.Unreadable, inspection.ReasonHidden
 	}
 	if d.Condition != condition.Good {
 		decision.Verdict, decision.Reason = verdict.Unreadable, inspection.ReasonCamera(d.Condition)

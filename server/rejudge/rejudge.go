@@ -222,7 +222,7 @@ func judge(i *inspection.Inspection, policy *verdict.Policy, accepts []string, t
 		q = verdict.Quality{Sharpness: r.Sharpness, Exposure: r.Exposure}
 	}
 	d := policy.Decide(p, accepts, th, q)
-	if _, blind := inspection.OfCamera(i.Reason); blind || i.Reading == nil && i.Verdict == verdict.Unreadable {
+	if _, blind := inspection.OfCamera(i.Reason); blind || i.Reason == inspection.ReasonHidden || i.Reading == nil && i.Verdict == verdict.Unreadable {
 		d.Verdict, d.Reason = i.Verdict, i.Reason
 	}
 	return d

@@ -152,6 +152,9 @@ func TestAnotherTable(t *testing.T) {
 		little := deposit(t, "old-and-little", "kitchen", textiles, sharp)
 		little.Reading = nil
 		save(t, st, little)
+		hidden := deposit(t, "hidden", "recyclable", spread(0.999, "textiles", "glass"), sharp)
+		hidden.Verdict, hidden.Reason = verdict.Unreadable, inspection.ReasonHidden
+		save(t, st, hidden)
 		unnamed := deposit(t, "unnamed", "kitchen", spread(0.5, "ufo", "glass"), sharp)
 		save(t, st, unnamed)
 
@@ -160,11 +163,11 @@ func TestAnotherTable(t *testing.T) {
 		require.Equal(t, []string{"old-and-little", "unnamed"}, r.TooLittleIDs)
 		require.Equal(t, 2, r.TooLittle)
 		require.Zero(t, r.Same, "every category has another name there")
-		require.Equal(t, 5, r.Changed)
+		require.Equal(t, 6, r.Changed)
 		require.Equal(t, 2, r.OtherVerdict)
 		require.Zero(t, r.OutsideBins)
 		require.Equal(t, []rejudge.Change{
-			{Old: rejudge.Outcome{Category: "recyclable", Verdict: verdict.Unreadable}, New: rejudge.Outcome{Category: "landfill", Verdict: verdict.Unreadable}, N: 2, IDs: []string{"blurred", "old-and-blurred"}},
+			{Old: rejudge.Outcome{Category: "recyclable", Verdict: verdict.Unreadable}, New: rejudge.Outcome{Category: "landfill", Verdict: verdict.Unreadable}, N: 3, IDs: []string{"blurred", "old-and-blurred", "hidden"}},
 			{Old: rejudge.Outcome{Category: "kitchen", Verdict: verdict.Pass}, New: rejudge.Outcome{Category: "compost", Verdict: verdict.Pass}, N: 1, IDs: []string{"same"}},
 			{Old: rejudge.Outcome{Category: "recyclable", Verdict: verdict.Check}, New: rejudge.Outcome{Category: "landfill", Verdict: verdict.Tell}, N: 1, IDs: []string{"spread"}},
 			{Old: rejudge.Outcome{Category: "recyclable", Verdict: verdict.Pass}, New: rejudge.Outcome{Category: "landfill", Verdict: verdict.Tell}, N: 1, IDs: []string{"sure"}},
@@ -176,7 +179,7 @@ func TestAnotherTable(t *testing.T) {
 
 		r, err = rejudge.Run(t.Context(), st, rejudge.Options{Policy: policyOf(t, sf), Thresholds: th})
 		require.NoError(t, err)
-		require.Equal(t, 5, r.OutsideBins)
+		require.Equal(t, 6, r.OutsideBins)
 		for _, c := range r.Changes {
 			require.Contains(t, []verdict.Verdict{verdict.Check, verdict.Unreadable}, c.New.Verdict, "nobody knows what belongs in such a bin")
 		}

@@ -78,6 +78,30 @@ func Paint(img *vision.Image, areas []image.Rectangle) {
 	}
 }
 
+// tolerance is by how much a painted pixel may differ from Fill after a JPEG. A
+// grey wall is seldom as even, and of no colour at all.
+const tolerance = 2
+
+// Painted is the share, from 0 to 1, of a part of a picture that has the colour
+// Fill, and so shows nothing; 1 for a part without any extent. It may be asked
+// of the picture, of its JPEG, and of one that was painted by somebody else.
+func Painted(img *vision.Image, r image.Rectangle) float64 {
+	if r = r.Intersect(img.Rect()); r.Empty() {
+		return 1
+	}
+	near := func(a, b uint8) bool { return a <= b+tolerance && a+tolerance >= b }
+	n := 0
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		row := img.Pix[3*(y*img.Width+r.Min.X) : 3*(y*img.Width+r.Max.X)]
+		for i := 0; i < len(row); i += 3 {
+			if near(row[i], Fill.R) && near(row[i+1], Fill.G) && near(row[i+2], Fill.B) {
+				n++
+			}
+		}
+	}
+	return float64(n) / float64(r.Dx()*r.Dy())
+}
+
 // Scale turns parts of a picture of one size into those of the same picture in
 // another size, rounded outwards.
 func Scale(areas []image.Rectangle, from, to image.Point) []image.Rectangle {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/codec"
 	"github.com/binside/binside/vision/privacy"
 )
 
@@ -79,6 +80,25 @@ func TestPaintCannotBeUndone(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestPaintedShare(t *testing.T) {
+	img := noise(80, 64, 3)
+	for i, v := range img.Pix { // nothing near the fill
+		img.Pix[i] = v % 90
+	}
+	require.Zero(t, privacy.Painted(img, img.Rect()))
+	privacy.Paint(img, []image.Rectangle{image.Rect(0, 0, 40, 64)})
+	require.InDelta(t, 0.5, privacy.Painted(img, img.Rect()), 1e-9)
+	require.InDelta(t, 1, privacy.Painted(img, image.Rect(0, 0, 40, 64)), 1e-9)
+	require.InDelta(t, 0.25, privacy.Painted(img, image.Rect(30, 10, 70, 20)), 1e-9)
+	require.Zero(t, privacy.Painted(img, image.Rect(40, 0, 200, 64)), "what lies beyond the edge does not count")
+	require.InDelta(t, 1, privacy.Painted(img, image.Rect(90, 0, 95, 5)), 1e-9, "nothing is to be seen there")
+	data, err := codec.EncodeJPEG(img, 85)
+	require.NoError(t, err)
+	back, _, err := codec.Decode(data, codec.Limits{}, codec.Options{})
+	require.NoError(t, err)
+	require.InDelta(t, 0.5, privacy.Painted(back, back.Rect()), 0.06, "its JPEG, but for the edge")
 }
 
 func TestScaleRoundsOutwards(t *testing.T) {

@@ -72,7 +72,7 @@ func run(ctx context.Context, s settings, w io.Writer) (err error) {
 	}
 	m := measurer{
 		// As server/cmd/binside sets them up.
-		deposit:  &privacy.Redactor{Faces: found.Find},
+		deposit:  &privacy.Redactor{Faces: found.FindTurnedSurely, People: people.FindLarge},
 		overview: &privacy.Redactor{Faces: found.FindTurned, SmallestFace: 24, People: people.Find},
 	}
 	out, err := m.measure(ctx, s, views)

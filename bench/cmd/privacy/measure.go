@@ -12,8 +12,10 @@ import (
 
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models/evaluation"
+	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
+	"github.com/binside/binside/vision/preprocess"
 	"github.com/binside/binside/vision/privacy"
 )
 
@@ -99,7 +101,21 @@ func (m measurer) measure(ctx context.Context, s settings, views []view) (report
 		}
 		r.Recall = append(r.Recall, newShare(c.name, got.hits, got.n))
 	}
-	var err error
+	got, err := recall(ctx, m.deposit, views, person, 640, 1)
+	if err != nil {
+		return r, err
+	}
+	r.Recall = append(r.Recall, newShare("people, deposit's picture of 640 pixels", got.hits, got.n))
+	for _, tall := range []float64{0.35, 0.5, 0.8} {
+		near, err := closer(views, tall)
+		if err != nil {
+			return r, err
+		}
+		if got, err = recall(ctx, m.deposit, near, person, 640, 1); err != nil {
+			return r, err
+		}
+		r.Recall = append(r.Recall, newShare(fmt.Sprintf("people, %.2f of a deposit's picture tall", tall), got.hits, got.n))
+	}
 	if r.Waste, err = m.wasted(ctx, s); err != nil {
 		return r, err
 	}
@@ -142,6 +158,30 @@ func recall(ctx context.Context, r *privacy.Redactor, views []view, kind string,
 	return got, nil
 }
 
+// closer cuts a picture of 4 : 3 around every person, of whose height the person
+// is the given share, and brings it to 640 × 480 pixels.
+func closer(views []view, tall float64) (out []view, err error) {
+	size := preprocess.Spec{Width: 640, Height: 480, Resize: preprocess.Stretch, Deviation: [3]float64{1, 1, 1}}
+	for _, v := range views {
+		if v.kind != person {
+			continue
+		}
+		for _, b := range v.boxes {
+			h := min(int(float64(b.Dy())/tall), v.img.Height)
+			w := min(h*4/3, v.img.Width)
+			at := image.Pt(
+				min(max(0, b.Min.X+b.Dx()/2-w/2), v.img.Width-w),
+				min(max(0, b.Min.Y+b.Dy()/2-h/2), v.img.Height-h))
+			img, err := size.Picture(v.img, image.Rect(0, 0, w, h).Add(at))
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, view{person, img, privacy.Scale([]image.Rectangle{b.Sub(at)}, image.Pt(w, h), img.Rect().Size())})
+		}
+	}
+	return out, nil
+}
+
 func blank(like *vision.Image) *vision.Image { return vision.NewImage(like.Width, like.Height) }
 
 // painted is the share of a part of a blank picture that is painted over.
@@ -172,7 +212,7 @@ func (m measurer) wasted(ctx context.Context, s settings) ([]share, error) {
 		rand.New(rand.NewPCG(s.seed, 1)).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 		rows = rows[:s.limit]
 	}
-	some, much := 0, 0
+	some, much, hidden := 0, 0, 0
 	for _, row := range rows {
 		data, err := os.ReadFile(evaluation.Locate(manifest.Dir, row.Path))
 		if err != nil {
@@ -192,13 +232,18 @@ func (m measurer) wasted(ctx context.Context, s settings) ([]share, error) {
 		some++
 		over := blank(img)
 		privacy.Paint(over, areas)
-		if painted(over, over.Rect()) >= 0.25 {
+		part := painted(over, over.Rect())
+		if part >= 0.25 {
 			much++
+		}
+		if part > pipeline.MostHidden {
+			hidden++
 		}
 	}
 	return []share{
 		newShare("waste of which something is painted over", some, len(rows)),
 		newShare("waste of which a quarter or more is painted over", much, len(rows)),
+		newShare("waste of which too much is painted over to be judged", hidden, len(rows)),
 	}, nil
 }
 

@@ -76,3 +76,26 @@ func TestRecallIsMeasured(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, got.n)
 }
+
+// Whoever is cut out stays where the box says, as tall as is asked for.
+func TestPeopleAreBroughtCloser(t *testing.T) {
+	img := vision.NewImage(400, 300)
+	boxes := []image.Rectangle{image.Rect(200, 100, 220, 160), image.Rect(0, 0, 20, 60)}
+	for _, b := range boxes {
+		for y := b.Min.Y; y < b.Max.Y; y++ {
+			for x := b.Min.X; x < b.Max.X; x++ {
+				copy(img.Pix[3*(y*img.Width+x):], []byte{privacy.Fill.R, privacy.Fill.G, privacy.Fill.B})
+			}
+		}
+	}
+	views, err := closer([]view{{person, img, boxes}, {face, img, boxes}}, 0.5)
+	require.NoError(t, err)
+	require.Len(t, views, 2)
+	for _, v := range views {
+		require.Equal(t, image.Pt(640, 480), v.img.Rect().Size())
+		require.Len(t, v.boxes, 1)
+		require.Equal(t, 240, v.boxes[0].Dy())
+		require.Greater(t, painted(v.img, v.boxes[0]), 0.8)
+		require.InDelta(t, v.boxes[0].Dx()*v.boxes[0].Dy(), painted(v.img, v.img.Rect())*640*480, 4000)
+	}
+}

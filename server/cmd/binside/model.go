@@ -97,9 +97,9 @@ func (s *service) openFaces(context.Context) error {
 		return fmt.Errorf("privacy: %w", err)
 	}
 	s.onClose("faces", func(context.Context) error { return found.Close() })
-	s.redactor = &privacy.Redactor{Faces: found.Find}
-	// Whole views are asked for one by one: there is time to look for small and
-	// turned faces and for people, too.
+	s.redactor = &privacy.Redactor{Faces: found.FindTurnedSurely, People: people.FindLarge}
+	// Whole views are asked for one by one, and show no waste that must be judged:
+	// there is time to look for small faces and people, and no harm in a mistake.
 	s.overview = &privacy.Redactor{Faces: found.FindTurned, SmallestFace: 24, People: people.Find}
 	return nil
 }

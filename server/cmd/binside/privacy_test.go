@@ -7,11 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +24,8 @@ import (
 	"github.com/binside/binside/server/deletion"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/pipeline"
+	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
 	"github.com/binside/binside/vision/privacy"
 )
@@ -61,13 +63,57 @@ func requirePainted(t *testing.T, name string, data []byte, at image.Point) {
 	}
 }
 
+// requireNothingKept holds that no file below the folders shows the photograph's
+// place or its face, be it a JPEG or hold one: a message of a queue, a row. It
+// returns how many JPEGs were looked at. marks are what else may not be there.
+func requireNothingKept(t *testing.T, picture []byte, face image.Point, marks map[string][]byte, roots ...string) (jpegs int) {
+	t.Helper()
+	all := map[string][]byte{
+		"the place": []byte(facestest.Place), "EXIF": []byte("Exif\x00\x00"), "the original": picture[len(picture)/2:][:200],
+	}
+	maps.Copy(all, marks)
+	for _, root := range roots {
+		files(t, root, func(path string, data []byte) {
+			for what, mark := range all {
+				require.False(t, bytes.Contains(data, mark), "%s holds %s", path, what)
+			}
+			for _, jpeg := range embedded(data) {
+				jpegs++
+				requirePainted(t, path, jpeg, face)
+			}
+		})
+	}
+	return jpegs
+}
+
+// embedded are the JPEGs in a file.
+func embedded(data []byte) (out [][]byte) {
+	begin, end := []byte{0xff, 0xd8, 0xff}, []byte{0xff, 0xd9}
+	for {
+		i := bytes.Index(data, begin)
+		if i < 0 {
+			return out
+		}
+		data = data[i:]
+		n := bytes.Index(data, end)
+		if n < 0 {
+			return out
+		}
+		if _, err := codec.Inspect(data[:n+2], codec.Limits{}); err == nil {
+			out = append(out, data[:n+2])
+		}
+		data = data[len(begin):]
+	}
+}
+
 // A photograph with a face and a place goes in by every door; no file that the
-// service leaves behind, be it of queue, records or objects, and no sample that
-// is exported, shows either.
+// service leaves behind, be it of queue, records, objects or the MQTT listener,
+// and no sample that is exported, shows either.
 func TestNothingKeptShowsAFaceOrAPlace(t *testing.T) {
 	picture, face := photograph(t)
 	cfg := testConfig(t)
 	cfg.Evidence.PassShare = 1
+	cfg.MQTT.Listen = "127.0.0.1:0"
 	s := startService(t, cfg)
 	c := s.client(t, auth.Admin)
 	c.makeStation("north")
@@ -84,25 +130,71 @@ func TestNothingKeptShowsAFaceOrAPlace(t *testing.T) {
 
 	snapshot := s.look(t, c, picture)
 	requirePainted(t, "snapshot", snapshot, face)
+	s.pushByMQTT(t, picture)
 
 	dir, rows := s.exported(t)
 	require.NotEmpty(t, rows)
-	jpegs := 0
-	for _, root := range []string{cfg.DataDir, dir} {
-		files(t, root, func(path string, data []byte) {
-			for what, mark := range map[string][]byte{
-				"the place": []byte(facestest.Place), "EXIF": []byte("Exif\x00\x00"), "the original": picture[len(picture)/2:][:200],
-				"a snapshot": snapshot[len(snapshot)/2:][:200],
-			} {
-				require.False(t, bytes.Contains(data, mark), "%s holds %s", path, what)
-			}
-			if strings.HasSuffix(path, ".jpg") {
-				jpegs++
-				requirePainted(t, path, data, face)
-			}
-		})
+	marks := map[string][]byte{"a snapshot": snapshot[len(snapshot)/2:][:200]}
+	jpegs := requireNothingKept(t, picture, face, marks, cfg.DataDir, dir)
+	require.GreaterOrEqual(t, jpegs, 9, "evidence, samples and the exported ones")
+}
+
+// pushByMQTT has mosquitto push a photograph as deposits and as frames while
+// something waits on the listener's disk for a light that is away: what lies
+// beside it is not overwritten.
+func (s *service) pushByMQTT(t *testing.T, picture []byte) {
+	t.Helper()
+	light, display, agent, cam := s.device(t, auth.ForListener("north")), s.device(t, auth.ForScreen("north")), s.device(t, auth.ForStation("north")), s.device(t, auth.ForCamera("gate"))
+	l, granted := light.listen([]string{"binside/v1/stations/north/#"}, "-i", light.id, "-c")
+	require.Equal(t, "1", granted)
+	l.kill()
+	waits := `{"online":true,"kind":"screen","name":"what waits for the light"}`
+	display.mustSend("binside/v1/stations/north/devices/"+display.id+"/status", []byte(waits))
+	before := s.cameras.States()["gate"].Frames
+	for n, quality := range []string{"1", "2"} {
+		agent.mustSend("binside/v1/push/north/bins/north-kitchen/deposits", picture, "-q", quality)
+		agent.mustSend("binside/v1/push/north/bins/north-other/deposits/key-"+quality, picture, "-q", quality, "-r")
+		cam.mustSend("binside/v1/push/north/cameras/gate/frames", picture, "-q", quality, "-r")
+		require.Eventually(t, func() bool { return s.cameras.States()["gate"].Frames == before+uint64(n)+1 }, patience, 5*time.Millisecond)
 	}
-	require.GreaterOrEqual(t, jpegs, 5, "evidence, samples and the exported ones")
+	require.Eventually(t, func() bool { return len(s.all(t, "north")) == 2+4 }, patience, 10*time.Millisecond)
+	waiting := false
+	files(t, s.cfg.DataDir, func(_ string, data []byte) { waiting = waiting || bytes.Contains(data, []byte(waits)) })
+	require.True(t, waiting, "the listener's disk holds what waits, as it was sent")
+}
+
+// What an agent's station takes in, hands in, and shows to whoever asks through
+// its cameras leaves neither face nor place in its own folder or the server's.
+func TestNothingKeptOfAnAgentShowsAFaceOrAPlace(t *testing.T) {
+	picture, face := photograph(t)
+	cfg := testConfig(t)
+	cfg.Evidence.PassShare = 1
+	server := startService(t, cfg)
+	c := server.client(t, auth.Admin)
+	c.makeStation("gate")
+	require.Equal(t, 201, c.json("POST", "/api/v1/stations/gate/cameras", map[string]any{
+		"id": "gate-cam", "name": "cam", "kind": "push", "regions": []station.Region{{BinID: "gate-kitchen", Polygon: vision.Full()}},
+	}, nil))
+	agent := startAgent(t, server.enrolled(t, "gate", server.url()))
+	local := agent.client(t, auth.Admin)
+	for _, bin := range []string{"gate-kitchen", "gate-hazardous"} {
+		var got api.Inspection
+		require.Equal(t, 201, local.do("POST", "/api/v1/bins/"+bin+"/deposits?wait=20s", bytes.NewReader(picture), "image/jpeg", &got))
+	}
+	require.Equal(t, 200, local.do("POST", "/api/v1/cameras/gate-cam/frames?wait=20s", bytes.NewReader(picture), "image/jpeg", nil))
+	var snapshot []byte
+	require.Eventually(t, func() bool {
+		var status int
+		status, _, snapshot, _ = c.asked("GET", "/api/v1/cameras/gate-cam/snapshot", nil)
+		return status == 200
+	}, patience, 20*time.Millisecond)
+	requirePainted(t, "the snapshot", snapshot, face)
+	require.Eventually(t, func() bool { return agent.backlog(t) == 0 }, patience, 20*time.Millisecond)
+	here := agent.all(t, "gate")
+	require.Len(t, here, 2)
+	sameAtServer(t, server, "gate", here)
+	jpegs := requireNothingKept(t, picture, face, map[string][]byte{"a snapshot": snapshot[len(snapshot)/2:][:200]}, agent.cfg.DataDir, server.cfg.DataDir)
+	require.GreaterOrEqual(t, jpegs, 2, "evidence")
 }
 
 // look shows a frame to a push camera without regions and returns what whoever

@@ -118,6 +118,7 @@ const words = {
   "reason_camera-moved": { zh: "摄像头镜头被移动,不作判断", en: "the camera could not be believed: camera moved" },
   "reason_camera-covered": { zh: "摄像头镜头被遮挡,不作判断", en: "the camera could not be believed: camera covered" },
   "reason_camera-clock": { zh: "摄像头时钟不准,不作判断", en: "the camera could not be believed: clock wrong" },
+  "reason_hidden-by-redaction": { zh: "画面里像是有人,大半已被遮盖,不作判断", en: "somebody seems to be in the picture: most of it is painted over, and nothing is judged" },
   reason_accepted: { zh: "属于这个桶,或错投的危害很小", en: "belongs here, or little harm is to be expected" },
   "reason_other-category-sure": { zh: "确信属于别的桶", en: "surely belongs in another bin" },
   "reason_no-bound": { zh: "很可能投错,但样本不足,无法保证误提示率,请人查看", en: "probably wrong, but too few examples to bound false accusations; a person should look" },

@@ -10,22 +10,17 @@ import (
 	"image"
 )
 
-const (
-	// threshold is the distance from the separating plane from which a window
-	// is taken for a person: OpenCV's default.
-	threshold = 0
-	// maxPeople bounds what is returned of one picture.
-	maxPeople = 256
-)
+// maxPeople bounds what is returned of one picture.
+const maxPeople = 256
 
 // detect returns the boxes of the people in a picture of width × height bytes
 // of brightness, which is not empty.
-func detect(grey []byte, width, height int) ([]image.Rectangle, error) {
+func detect(grey []byte, width, height int, how search) ([]image.Rectangle, error) {
 	var (
 		boxes   [maxPeople]C.people_box
 		message [256]C.char
 	)
-	n := C.people_find((*C.uchar)(&grey[0]), C.int(width), C.int(height), C.double(threshold),
+	n := C.people_find((*C.uchar)(&grey[0]), C.int(width), C.int(height), C.double(how.least), C.int(how.padding),
 		&boxes[0], C.int(len(boxes)), &message[0], C.int(len(message)))
 	if n < 0 {
 		return nil, fmt.Errorf("OpenCV: %s", C.GoString(&message[0]))

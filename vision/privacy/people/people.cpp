@@ -21,14 +21,18 @@ const cv::HOGDescriptor &descriptor() {
 } // namespace
 
 // No exception may cross into Go.
-int people_find(unsigned char *grey, int width, int height, double threshold, people_box *boxes, int room, char *message, int message_size) {
+int people_find(unsigned char *grey, int width, int height, double least, int padding, people_box *boxes, int room, char *message, int message_size) {
 	try {
 		const cv::Mat picture(height, width, CV_8UC1, grey);
 		std::vector<cv::Rect> found;
-		descriptor().detectMultiScale(picture, found, threshold, cv::Size(8, 8), cv::Size(), 1.05, 2.0, false);
+		std::vector<double> scores;
+		// 0 is the separating plane; scores are those of the best of the windows
+		// that were made one.
+		descriptor().detectMultiScale(picture, found, scores, 0, cv::Size(8, 8), cv::Size(padding, padding), 1.05, 2.0, false);
 		int n = 0;
-		for (const cv::Rect &r : found) {
-			if (n == room) break;
+		for (size_t i = 0; i < found.size() && n < room; i++) {
+			if (scores[i] < least) continue;
+			const cv::Rect &r = found[i];
 			boxes[n++] = people_box{r.x, r.y, r.width, r.height};
 		}
 		return n;

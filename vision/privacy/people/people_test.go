@@ -45,25 +45,43 @@ func figure(width, height, tall int, at image.Point) (*vision.Image, image.Recta
 	return out, image.Rect(0, 0, w, tall).Add(at)
 }
 
+var finders = map[string]func(context.Context, *vision.Image) ([]image.Rectangle, error){
+	"whole view": people.Find, "deposit": people.FindLarge,
+}
+
 func TestAPersonIsFound(t *testing.T) {
 	for _, at := range []image.Point{{100, 60}, {600, 100}} {
 		img, person := figure(960, 540, 300, at)
-		found, err := people.Find(t.Context(), img)
-		require.NoError(t, err)
-		best := 0.0
-		for _, f := range found {
-			in := f.Intersect(person)
-			best = max(best, float64(in.Dx()*in.Dy())/float64(person.Dx()*person.Dy()))
+		for name, find := range finders {
+			found, err := find(t.Context(), img)
+			require.NoError(t, err)
+			best := 0.0
+			for _, f := range found {
+				in := f.Intersect(person)
+				best = max(best, float64(in.Dx()*in.Dy())/float64(person.Dx()*person.Dy()))
+			}
+			require.Greater(t, best, 0.6, "%s: %v of %v", name, found, person)
 		}
-		require.Greater(t, best, 0.6, "%v of %v", found, person)
+	}
+}
+
+// Who is small in a picture of things is not looked for there.
+func TestTheSmallAreFoundInWholeViewsOnly(t *testing.T) {
+	img, _ := figure(1280, 720, 150, image.Pt(500, 200))
+	for name, find := range finders {
+		found, err := find(t.Context(), img)
+		require.NoError(t, err)
+		require.Equal(t, name == "whole view", len(found) > 0, "%s: %v", name, found)
 	}
 }
 
 func TestNobodyIsSeenInAnEmptyView(t *testing.T) {
 	for _, size := range []image.Point{{1280, 720}, {40, 40}, {2000, 20}} {
-		found, err := people.Find(t.Context(), vision.NewImage(size.X, size.Y))
-		require.NoError(t, err)
-		require.Empty(t, found)
+		for name, find := range finders {
+			found, err := find(t.Context(), vision.NewImage(size.X, size.Y))
+			require.NoError(t, err)
+			require.Empty(t, found, name)
+		}
 	}
 }
 
