@@ -14,6 +14,7 @@ import (
 	"github.com/binside/binside/camera"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
 	"github.com/binside/binside/vision/condition"
@@ -46,12 +47,13 @@ type cameraRun struct {
 }
 
 // startCamera never fails: a camera that cannot run is one whose state says so.
-func startCamera(owner *Cameras, cam station.Camera) *cameraRun {
+// memory is what is known of what it usually shows, nil for nothing.
+func startCamera(owner *Cameras, cam station.Camera, memory []byte) *cameraRun {
 	r := &cameraRun{
 		owner: owner, cam: cam, asked: cam, log: owner.deps.Logger.With("camera", cam.ID), snapshots: newSnapshotLimit(),
 		tuner: newTuner(cam.Detector.Apply(owner.cfg.Detector)),
 	}
-	if err := r.open(); err != nil {
+	if err := r.open(memory); err != nil {
 		r.failed = CameraState{Status: StatusFailed, Since: time.Now().UTC(), Error: err.Error()}
 		r.log.Error("camera cannot be run", "error", err)
 		return r
@@ -63,7 +65,7 @@ func startCamera(owner *Cameras, cam station.Camera) *cameraRun {
 	return r
 }
 
-func (r *cameraRun) open() error {
+func (r *cameraRun) open(memory []byte) error {
 	var err error
 	if r.detector, err = r.owner.newDetector(r.cam); err != nil {
 		return err
@@ -73,6 +75,11 @@ func (r *cameraRun) open() error {
 		r.closeDetector()
 		return fmt.Errorf("pipeline: camera watch: %w", err)
 	}
+	device := deviceOf(r.cam)
+	r.watch.keep = func(memory []byte) {
+		r.owner.memory.put(store.CameraMemory{CameraID: r.cam.ID, Device: device, At: now(), Memory: memory})
+	}
+	r.watch.restore(memory)
 	feed, err := r.owner.deps.Open(r.cam, r.log)
 	if err != nil {
 		r.closeDetector()
@@ -174,6 +181,7 @@ func (r *cameraRun) state() CameraState {
 func (r *cameraRun) run(ctx context.Context) {
 	defer r.closeDetector()
 	r.feed.Run(ctx, r.look)
+	r.watch.stopped()
 	r.flush() //nolint:contextcheck // ctx has ended; what the detector held is redacted all the same
 }
 

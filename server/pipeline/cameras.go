@@ -65,6 +65,7 @@ type Cameras struct {
 	cfg     CamerasConfig
 	deps    CamerasDeps
 	outbox  *outbox
+	memory  *memories
 	frames  *frameCollector
 	loading sync.Mutex // one Start, Reload or Close at a time
 	// redacting holds a token while a picture is redacted that somebody asked for.
@@ -96,6 +97,7 @@ func NewCameras(cfg CamerasConfig, deps CamerasDeps) *Cameras {
 	c := &Cameras{
 		cfg: cfg, deps: deps, runs: make(map[string]*cameraRun), redacting: make(chan struct{}, 1),
 		outbox: newOutbox(deps.Queue, deps.Prepared, cfg.Outbox, deps.Metrics, deps.Logger),
+		memory: newMemories(deps.Store, cfg.StoreTimeout, deps.Metrics, deps.Logger),
 	}
 	c.frames = &frameCollector{cameras: c}
 	if deps.Registerer != nil {
@@ -125,15 +127,18 @@ func (c *Cameras) Reload(ctx context.Context) error {
 			c.remove(id, run)
 		}
 	}
+	running := c.running()
 	for id, cam := range want {
+		if running[id] != nil {
+			continue
+		}
+		memory := c.memory.of(ctx, cam)
 		c.mu.Lock()
-		switch {
-		case c.closed:
+		if c.closed {
 			c.mu.Unlock()
 			return ErrClosed
-		case c.runs[id] == nil:
-			c.runs[id] = startCamera(c, cam) //nolint:contextcheck // it runs on after the request that enabled it
 		}
+		c.runs[id] = startCamera(c, cam, memory) //nolint:contextcheck // it runs on after the request that enabled it
 		c.mu.Unlock()
 	}
 	return nil
@@ -248,6 +253,18 @@ func (c *Cameras) pushFrame(ctx context.Context, cameraID string, frame Upload) 
 	return &PushedFrame{Seq: ticket.Seq, owner: c, done: ticket.Done}, nil
 }
 
+// Learn makes a running camera forget what it usually shows, here and in the
+// store, and learn anew: it was moved on purpose, or its view has changed for
+// good. It is believed meanwhile. Errors: ErrUnknownCamera, ErrClosed, and the
+// store's, after which nothing has changed.
+func (c *Cameras) Learn(ctx context.Context, cameraID string) error {
+	run, err := c.tuned(cameraID)
+	if err != nil {
+		return err
+	}
+	return c.memory.forget(ctx, cameraID, run.watch.forget)
+}
+
 // Close stops every camera, waits for the detectors, and queues what they held
 // until ctx ends. It may be called again.
 func (c *Cameras) Close(ctx context.Context) {
@@ -259,6 +276,7 @@ func (c *Cameras) Close(ctx context.Context) {
 	for id, run := range c.running() {
 		c.remove(id, run)
 	}
+	c.memory.close(ctx)
 	c.outbox.close(ctx)
 	if c.deps.Registerer != nil {
 		c.deps.Registerer.Unregister(c.frames)

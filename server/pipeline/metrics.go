@@ -22,6 +22,7 @@ type Metrics struct {
 	outboxRetries  prometheus.Counter
 
 	painted, redactionErrors prometheus.Counter
+	memoryErrors             prometheus.Counter
 
 	verdicts      *prometheus.CounterVec
 	stepSeconds   *prometheus.HistogramVec
@@ -45,6 +46,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		outboxRetries:   counter("binside_deposits_queue_retries_total", "Times that a camera's deposit waited for the queue."),
 		painted:         counter("binside_redactions_total", "Places of deposits' pictures that were painted over: faces and people."),
 		redactionErrors: counter("binside_redaction_errors_total", "Pictures that could not be redacted, and were not kept."),
+		memoryErrors:    counter("binside_camera_memory_errors_total", "Times that what a camera usually shows could not be stored or fetched."),
 		verdicts:        counterVec("binside_verdicts_total", "Inspections stored, by verdict.", "verdict"),
 		stepSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "binside_worker_step_seconds", Help: "Time of one step for one deposit: redact (before the queue), bin, decode, classify, decide, evidence, store.",
@@ -60,7 +62,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		retentionErrors: counter("binside_retention_errors_total", "Rounds of the retention job that failed."),
 	}
 	if r != nil {
-		r.MustRegister(m.accepted, m.refused, m.events, m.removals, m.detectSeconds, m.depositDropped, m.outboxRetries, m.painted, m.redactionErrors,
+		r.MustRegister(m.accepted, m.refused, m.events, m.removals, m.detectSeconds, m.depositDropped, m.outboxRetries, m.painted, m.redactionErrors, m.memoryErrors,
 			m.verdicts, m.stepSeconds, m.answerSeconds, m.workerErrors,
 			m.evidenceStored, m.evidenceBytes, m.evidenceLost, m.evidenceExpired, m.retentionErrors)
 	}

@@ -22,6 +22,9 @@ type IntakeStore interface {
 type CameraStore interface {
 	ListCameras(ctx context.Context, f store.PlaceFilter) (page []station.Camera, next string, err error)
 	GetInspection(ctx context.Context, id string) (*inspection.Inspection, error)
+	CameraMemory(ctx context.Context, cameraID string) (store.CameraMemory, error)
+	SaveCameraMemory(ctx context.Context, m store.CameraMemory) error
+	ForgetCamera(ctx context.Context, cameraID string) error
 }
 
 // WorkerStore is what Worker asks of the store.

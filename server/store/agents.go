@@ -167,7 +167,8 @@ removed_at = excluded.removed_at, shown_at = excluded.shown_at`,
 }
 
 // PutPlaces makes an agent's records hold a station, its bins and its cameras
-// as they are given, and no others. Inspections at places that go stay.
+// as they are given, and no others. Inspections at places that go stay, and what
+// is remembered of the cameras that do not.
 func (s *Store) PutPlaces(ctx context.Context, st *station.Station, bins []station.Bin, cameras []station.Camera) error {
 	return s.write(ctx, "put places", func(ctx context.Context, tx *txn) error {
 		prompts, err := promptsJSON(st)
@@ -181,12 +182,10 @@ prompts = excluded.prompts, updated_at = excluded.updated_at`,
 		if err != nil {
 			return err
 		}
-		for _, table := range []string{"cameras", "bins"} {
-			if err := tx.exec(ctx, `DELETE FROM `+table); err != nil {
-				return err
-			}
+		if err := tx.exec(ctx, `DELETE FROM bins`); err != nil {
+			return err
 		}
-		if err := tx.exec(ctx, `DELETE FROM stations WHERE id <> $1`, st.ID); err != nil {
+		if err := dropCameras(ctx, tx, cameras); err != nil {
 			return err
 		}
 		for n := range bins {
@@ -195,10 +194,23 @@ prompts = excluded.prompts, updated_at = excluded.updated_at`,
 			}
 		}
 		for n := range cameras {
-			if err := insertCamera(ctx, tx, &cameras[n]); err != nil {
+			if err := putCamera(ctx, tx, replaceCameras, &cameras[n]); err != nil {
 				return err
 			}
 		}
-		return nil
+		return tx.exec(ctx, `DELETE FROM stations WHERE id <> $1`, st.ID)
 	})
+}
+
+// dropCameras removes all but those that are given.
+func dropCameras(ctx context.Context, tx *txn, keep []station.Camera) error {
+	var gone where
+	if len(keep) > 0 {
+		ids := make([]any, len(keep))
+		for n, c := range keep {
+			ids[n] = c.ID
+		}
+		gone.add(`id NOT IN (`+marks(len(ids))+`)`, ids...)
+	}
+	return tx.exec(ctx, `DELETE FROM cameras`+gone.String(), gone.args...)
 }

@@ -50,6 +50,8 @@ func fill(t *testing.T, st *store.Store) {
 		}))
 	}
 	require.NoError(t, st.LogAccess(ctx, &store.CameraAccess{CameraID: "cam", StationID: "north", PrincipalID: "p", PrincipalName: "李", PrincipalKind: "token"}))
+	require.NoError(t, st.CreateCamera(ctx, &station.Camera{ID: "remembered", StationID: "north", Kind: station.Push}))
+	require.NoError(t, st.SaveCameraMemory(ctx, store.CameraMemory{CameraID: "remembered", Device: "d", At: epoch, Memory: []byte{0, 255}}))
 	require.NoError(t, st.CreateToken(ctx, &store.Token{Name: "gate", Scopes: []string{"read"}}, "token-hash"))
 	require.NoError(t, st.CreateSession(ctx, "session-hash", store.Session{User: "u", ExpiresAt: epoch.Add(time.Hour)}))
 	require.NoError(t, st.CreateLink(ctx, "link-hash", store.Link{User: "u", ExpiresAt: epoch.Add(time.Hour)}))
@@ -308,6 +310,7 @@ func TestRestoreOfAnOlderBackup(t *testing.T) {
 		changes map[string][]string // columns by table; nil: the whole table came
 		clear   func(i *inspection.Inspection)
 	}{
+		{14, map[string][]string{"camera_memories": nil}, func(*inspection.Inspection) {}},
 		{13, map[string][]string{}, func(*inspection.Inspection) {}},
 		{11, map[string][]string{"stations": {"prompts"}, "prompts": {"removed_at", "shown_at", "looked_at", "steps"}}, func(i *inspection.Inspection) {
 			if i.Prompt != nil {

@@ -203,15 +203,22 @@ func (s *Store) ListBins(ctx context.Context, f PlaceFilter) (items []station.Bi
 // station. ErrInvalid: a region names a bin that the station does not have.
 func (s *Store) CreateCamera(ctx context.Context, c *station.Camera) error {
 	s.fresh(&c.ID, &c.CreatedAt, &c.UpdatedAt)
-	return s.write(ctx, "create camera", func(ctx context.Context, tx *txn) error { return insertCamera(ctx, tx, c) })
+	return s.write(ctx, "create camera", func(ctx context.Context, tx *txn) error { return putCamera(ctx, tx, insertCameras, c) })
 }
 
-func insertCamera(ctx context.Context, tx *txn, c *station.Camera) error {
+const insertCameras = `INSERT INTO cameras (id, station_id, name, kind, url, transport, enabled, regions, detector, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+
+// replaceCameras is insertCameras that takes the place of a camera with the same id.
+const replaceCameras = insertCameras + ` ON CONFLICT (id) DO UPDATE SET station_id = excluded.station_id, name = excluded.name, kind = excluded.kind,
+url = excluded.url, transport = excluded.transport, enabled = excluded.enabled, regions = excluded.regions, detector = excluded.detector,
+created_at = excluded.created_at, updated_at = excluded.updated_at`
+
+func putCamera(ctx context.Context, tx *txn, query string, c *station.Camera) error {
 	regions, detector, err := cameraJSON(ctx, tx, c)
 	if err != nil {
 		return err
 	}
-	return tx.exec(ctx, `INSERT INTO cameras (id, station_id, name, kind, url, transport, enabled, regions, detector, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+	return tx.exec(ctx, query,
 		c.ID, c.StationID, c.Name, string(c.Kind), c.URL, c.Transport, c.Enabled, regions, detector, micros(c.CreatedAt), micros(c.UpdatedAt))
 }
 
@@ -235,7 +242,7 @@ func (s *Store) UpdateCamera(ctx context.Context, c *station.Camera) error {
 }
 
 // DeleteCamera removes the camera that has c's ID and whose UpdatedAt is still
-// the one in c. What it saw stays. ErrNotFound: no such camera. ErrConflict: it
+// the one in c, and what is remembered of it. What it saw stays. ErrNotFound: no such camera. ErrConflict: it
 // was changed since c was read.
 func (s *Store) DeleteCamera(ctx context.Context, c station.Camera) error {
 	return s.write(ctx, "delete camera", func(ctx context.Context, tx *txn) error {

@@ -43,6 +43,7 @@ var tables = []table{
 	{name: "bins", key: "id", columns: columns(text, "id", "station_id", "name", "accepts", "thresholds", integer, "created_at", "updated_at")},
 	{name: "cameras", key: "id", columns: columns(text, "id", "station_id", "name", "kind", "url", "transport", boolean, "enabled", text, "regions", "detector",
 		integer, "created_at", "updated_at")},
+	{name: "camera_memories", key: "camera_id", since: 14, columns: columns(text, "camera_id", "device", integer, "saved_at", text, "memory")},
 	{name: "counters", key: "name", columns: columns(text, "name", integer, "value"), seeded: true},
 	{name: "inspections", key: "seq", columns: columns(integer, "seq", text, "id", "station_id", "bin_id", "camera_id", "source",
 		integer, "captured_at", "received_at", "decided_at", text, "verdict", "reason", "category", "item_class", float, "confidence",

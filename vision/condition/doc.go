@@ -12,8 +12,13 @@
 // (Imaging Service Specification: ImageTooBlurry, ImageTooDark, ImageTooBright,
 // GlobalSceneChange), told apart further.
 //
+// What a camera usually shows can be kept (Monitor.Snapshot) and given to
+// another monitor (Restore), so that a camera that is doubted does not become
+// normal when the program starts anew. Such a snapshot is of strengths of edges
+// in coarse cells, without a pixel of the picture.
+//
 // The package has no goroutine and no clock of its own, keeps no picture but a
 // reduced grey one, and never says what a camera shows. It cannot know that a
-// camera was covered or out of focus already when it was first looked at, as
-// long as there is some detail in the picture.
+// camera was covered or out of focus already when it was first looked at and
+// nothing was restored, as long as there is some detail in the picture.
 package condition
