@@ -70,6 +70,48 @@ func TestScreenTellsAndTakesTheAnswer(t *testing.T) {
 	require.Equal(t, late.ID, until[api.Thanks](t, ch, "thanks").ID)
 }
 
+// What ended while a screen was away is told when it is back, if it is still of
+// now, and nothing twice.
+func TestScreenResumes(t *testing.T) {
+	f := start(t, options{prompts: correction.Config{Window: time.Minute}})
+	screen := f.token(auth.ForScreen("here"))
+	const path = "/api/v1/stations/here/screen/events"
+	ch := f.streamOf(screen, path, "")
+	until[api.Screen](t, ch, "screen")
+	f.stored("here", verdict.Pass, time.Now())
+	var last event
+	for last.name != "thanks" {
+		last = next(t, ch)
+	}
+	require.NotEmpty(t, last.id)
+
+	// A break, as this screen sees it.
+	i := f.stored("here", verdict.Tell, time.Now())
+	until[api.ScreenPrompt](t, ch, "prompt")
+	require.Equal(t, http.StatusOK, f.send(http.MethodPost, "/api/v1/inspections/"+i.ID+"/correction", screen, map[string]string{"outcome": "appealed"}).status)
+	right := f.stored("here", verdict.Pass, time.Now())
+	f.stored("there", verdict.Pass, time.Now())
+	old := record(uuid.Must(uuid.NewV7()).String(), "here", "bin-here", verdict.Pass, time.Now().Add(-time.Minute))
+	_, err := f.store.SaveInspection(t.Context(), old)
+	require.NoError(t, err)
+
+	again := f.streamOf(screen, path, last.id)
+	require.Equal(t, "screen", next(t, again).name)
+	got := until[api.ScreenPrompt](t, again, "prompt")
+	require.Equal(t, i.ID, got.ID)
+	require.NotEmpty(t, got.Prompt.Receipt)
+	end := next(t, again)
+	require.Equal(t, "thanks", end.name)
+	require.Contains(t, end.data, right.ID)
+
+	// All of it is told now; the next that is heard is the next that happens.
+	third := f.streamOf(screen, path, end.id)
+	require.Equal(t, "screen", next(t, third).name)
+	newest := f.stored("here", verdict.Pass, time.Now())
+	require.Equal(t, newest.ID, until[api.Thanks](t, third, "thanks").ID)
+	require.Equal(t, "validation", f.do(http.MethodGet, path, screen, nil, header{"Last-Event-ID": "x"}).problem(t))
+}
+
 func TestCorrectedIsClearedFromTheQueue(t *testing.T) {
 	f := start(t, options{prompts: correction.Config{Window: time.Minute}})
 	screen := f.token(auth.ForScreen("here"))

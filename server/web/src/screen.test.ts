@@ -23,6 +23,8 @@ it("events are read, signs of life are not", () => {
   dispatch(`event: prompt\ndata: ${JSON.stringify(prompt("x", ""))}`, on);
   dispatch("event: thanks\ndata: {}", on);
   expect(heard).toEqual(["x", "thanks"]);
+  expect(dispatch("event: thanks\nid: 17\ndata: {}", on)).toBe("17");
+  expect(dispatch(": hb", on)).toBe("");
 });
 
 it("a screen's address is its own folder's", () => {

@@ -164,17 +164,18 @@ const silence = 40_000; // the server sends a sign of life every 15 s
 const pauses = [500, 1000, 2000, 5000];
 
 /** follow keeps the live stream open until it is stopped. Every connection
- * begins with the whole state, so nothing has to be resumed. EventSource could
- * not send the token. */
+ * begins with the whole state; by the last event's id the server tells as well
+ * what ended in a break. EventSource could not send the token. */
 export function follow(station: string, on: Listener): () => void {
   const stop = new AbortController();
+  const resume = { id: "" };
   void (async () => {
     for (let failures = 0; !stop.signal.aborted; failures++) {
       const once = new AbortController();
       const end = () => once.abort();
       stop.signal.addEventListener("abort", end);
       try {
-        await read(station, once, on, () => { failures = 0; });
+        await read(station, once, on, resume, () => { failures = 0; });
       } catch {
         // told below
       }
@@ -187,10 +188,10 @@ export function follow(station: string, on: Listener): () => void {
   return () => stop.abort();
 }
 
-async function read(station: string, once: AbortController, on: Listener, well: () => void) {
+async function read(station: string, once: AbortController, on: Listener, resume: { id: string }, well: () => void) {
   let timer = setTimeout(() => once.abort(), silence);
   const reply = await fetch(`${base}/stations/${station}/screen/events`, {
-    headers: headers(station), credentials: "same-origin", signal: once.signal, cache: "no-store",
+    headers: { ...headers(station), ...(resume.id && { "Last-Event-ID": resume.id }) }, credentials: "same-origin", signal: once.signal, cache: "no-store",
   });
   if (reply.status === 401 || reply.status === 403 || reply.status === 404) on.refused();
   if (!reply.ok || !reply.body) throw new Error(String(reply.status));
@@ -205,20 +206,22 @@ async function read(station: string, once: AbortController, on: Listener, well: 
     timer = setTimeout(() => once.abort(), silence);
     const parts = (rest + value).split("\n\n");
     rest = parts.pop() ?? "";
-    for (const part of parts) dispatch(part, on);
+    for (const part of parts) resume.id = dispatch(part, on) || resume.id;
   }
 }
 
-/** dispatch reads one event. */
-export function dispatch(text: string, on: Pick<Listener, "screen" | "prompt" | "thanks">) {
-  let name = "", data = "";
+/** dispatch reads one event and returns its id. */
+export function dispatch(text: string, on: Pick<Listener, "screen" | "prompt" | "thanks">): string {
+  let name = "", data = "", id = "";
   for (const line of text.split("\n")) {
+    if (line.startsWith("id: ")) id = line.slice(4);
     if (line.startsWith("event: ")) name = line.slice(7);
     if (line.startsWith("data: ")) data += line.slice(6);
   }
   if (name === "screen") on.screen(JSON.parse(data) as Screen);
   if (name === "prompt") on.prompt(JSON.parse(data) as ScreenPrompt);
   if (name === "thanks") on.thanks(JSON.parse(data) as Thanks);
+  return id;
 }
 
 /** place puts a prompt where it belongs: open ones stay, the newest first. */
