@@ -149,6 +149,23 @@ func TestDetectInARegion(t *testing.T) {
 	}
 }
 
+// Of what happens beside a bottle its region sees the shadows.
+func TestDetectInARegionOfASlowerCamera(t *testing.T) {
+	clip := cameratest.Shared(t, filepath.FromSlash(bottlesClip))
+	for name, region := range map[string]string{"middle": "0.4,0.2 0.6,0.2 0.6,0.95 0.4,0.95", "right": "0.65,0.2 1,0.2 1,0.95 0.65,0.95"} {
+		corners, err := parseCorners(region)
+		require.NoError(t, err)
+		for _, phase := range []time.Duration{0, 50 * time.Millisecond} {
+			source, err := capture.New(clip, capture.Options{Unpaced: true})
+			require.NoError(t, err)
+			found, err := watch(t.Context(), slower{source, 100 * time.Millisecond, phase}, corners)
+			require.NoError(t, err)
+			seen := slices.DeleteFunc(bottles(t), func(a action) bool { return a.what != name+" bottle" })
+			requireActions(t, seen, found.Events)
+		}
+	}
+}
+
 func TestDetectSaysWhatIsWrong(t *testing.T) {
 	video := cameratest.WriteVideo(t, 320, 240, 10, 20)
 	text := filepath.Join(t.TempDir(), "a.mp4")
