@@ -93,20 +93,21 @@ func TestDetectBottles(t *testing.T) {
 	requireActions(t, bottles(t), found.Events)
 }
 
-// slower is a camera that gives fewer frames of what another one sees, the first
-// of them after phase.
+// slower is a camera that gives fewer frames of what another one sees: those
+// nearest to its own moments, of which the first comes after phase.
 type slower struct {
 	camera.Source
 	every, phase time.Duration
 }
 
 func (s slower) Stream(ctx context.Context, sink func(camera.Frame)) error {
+	const half = time.Second / 60 // of a step of the clip's
 	var due time.Time
 	return s.Source.Stream(ctx, func(f camera.Frame) {
 		if due.IsZero() {
 			due = f.Time.Add(s.phase)
 		}
-		if !f.Time.Before(due) {
+		if !f.Time.Before(due.Add(-half)) {
 			due = due.Add(s.every)
 			sink(f)
 		}
