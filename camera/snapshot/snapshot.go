@@ -25,8 +25,8 @@ import (
 
 // Options tune a source; a zero field has the default named with it.
 type Options struct {
-	// Every is the time between two pictures (200 ms of a URL, which is the least
-	// rate that vision/deposit is made for; 500 ms of a folder). A slow camera
+	// Every is the time between two pictures (200 ms of a URL, 500 ms of a folder;
+	// vision/deposit says what it needs). A slow camera
 	// makes it longer.
 	Every time.Duration
 	// ConnectTimeout bounds the wait for an answer, ReadTimeout that for its

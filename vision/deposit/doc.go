@@ -15,11 +15,11 @@
 // whose hand has left is background from then on at the latest, and known by its
 // cells: when half of them show again what it hid, it has been taken away.
 //
-// What it needs. At least 5 frames a second: every rule is in seconds and shares,
-// and with 5 frames or more the answers are those of 30 (a test of binside's
-// detect command plays one clip at eight rates). With fewer, a hand comes and goes
-// between two frames: things are still found, but two visits in a row can become
-// one. A region should be a bin's opening: whoever stands quite still wholly
+// What it needs. At least 8 frames a second: every rule is in seconds and shares,
+// and with 8 frames or more the answers are those of 30 (a test of binside's
+// detect command plays one clip at seven rates). With 5 they mostly are; with
+// fewer, a hand comes and goes between two frames: things are still found, but two
+// visits in a row can become one. A region should be a bin's opening: whoever stands quite still wholly
 // inside one, as a person far away from the camera can, is taken for a thing.
 //
 // The package is plain Go: no C library, no goroutine, no clock of its own. A
