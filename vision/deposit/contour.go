@@ -57,6 +57,26 @@ func (g *region) contour(mask []bool, before func(k int) int32) change {
 	return appeared
 }
 
+// nature is contour against the background. Light that has become background has
+// an outline of its own in it, at the threshold; what is a thing stands out from
+// the surface without that light as well.
+func (g *region) nature(mask []bool) change {
+	what := g.contour(mask, g.before)
+	if what == lit || g.bg.seconds == 0 {
+		return what
+	}
+	unlit := g.contour(mask, func(k int) int32 {
+		if i := k / 3; g.bg.hasSecond[i] && g.bg.placed[i] == 0 {
+			return int32(g.table[k%3][g.bg.second[k]>>8])
+		}
+		return g.before(k)
+	})
+	if unlit == lit {
+		return lit
+	}
+	return what
+}
+
 // settle makes everything that differs and holds still background, each blob as
 // what it is, and arms the region again. Things that have gone become events.
 func (g *region) settle(f Frame) []Event {
@@ -71,7 +91,7 @@ func (g *region) settle(f Frame) []Event {
 		for i, l := range labels {
 			mask[i] = l == b.label && g.fg[i]
 		}
-		switch what := g.contour(mask, g.before); {
+		switch what := g.nature(mask); {
 		case what == disappeared && b.area >= g.least():
 			if e, ok := g.remove(f, g.visit); ok {
 				events = append(events, e)

@@ -10,6 +10,18 @@
 // still, tells an item from a shadow or from a thing that was taken away by its
 // contour, and then is disarmed until the region is clear again.
 //
+// Whose visit something belongs to. A visit begins when something comes into an
+// idle region, or reaches over its edge towards a thing that rests there; a thing
+// whose hand has left is background from then on at the latest, and known by its
+// cells: when half of them show again what it hid, it has been taken away.
+//
+// What it needs. At least 8 frames a second: every rule is in seconds and shares,
+// and with 8 frames or more the answers are those of 30 (a test of binside's
+// detect command plays one clip at seven rates). With 5 they mostly are; with
+// fewer, a hand comes and goes between two frames: things are still found, but two
+// visits in a row can become one. A region should be a bin's opening: whoever stands quite still wholly
+// inside one, as a person far away from the camera can, is taken for a thing.
+//
 // The package is plain Go: no C library, no goroutine, no clock of its own. A
 // Detector's answers depend on nothing but the frames, their times and the
 // configuration (the random part of an event's id aside). It never says what an

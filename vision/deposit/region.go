@@ -248,7 +248,7 @@ func (g *region) moving(f Frame) []Event {
 	if age < g.patience() {
 		return nil
 	}
-	if g.contour(g.seen.mask, g.before) != appeared {
+	if g.nature(g.seen.mask) != appeared {
 		return g.settle(f)
 	}
 	return g.emit(f)
@@ -317,7 +317,7 @@ func (g *region) flush() []Event {
 		return nil
 	}
 	g.now, g.prev = g.prev, g.now // now is the last frame's again
-	if g.contour(g.seen.mask, g.before) != appeared {
+	if g.nature(g.seen.mask) != appeared {
 		return nil
 	}
 	return g.emit(Frame{Seq: last.Seq, Time: last.Time})

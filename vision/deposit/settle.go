@@ -72,7 +72,7 @@ func (g *region) waiting(f Frame) []Event {
 	}
 	if age >= g.cfg.Settle {
 		g.stirred = false
-		if g.calm = g.calm || g.seen.whole && g.alone() && g.contour(g.seen.mask, g.before) == appeared; g.calm {
+		if g.calm = g.calm || g.seen.whole && g.alone() && g.nature(g.seen.mask) == appeared; g.calm {
 			g.reported = ""
 		}
 	}
@@ -157,7 +157,7 @@ func (g *region) visitor() bool {
 		for i, l := range g.shape.labels {
 			mask[i] = l == b.label
 		}
-		if g.contour(mask, g.before) == appeared {
+		if g.nature(mask) == appeared {
 			return true
 		}
 	}
