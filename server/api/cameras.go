@@ -127,6 +127,14 @@ func (s *Server) registerCameras() {
 		summary: "Remove a camera", status: http.StatusNoContent,
 		about: "It stops at once. What it saw stays.",
 	}, s.removeCamera)
+
+	handle(s, route{
+		method: http.MethodPost, path: base + "/cameras/{id}/learn", id: "learn-camera-anew", tag: "places", action: auth.Manage,
+		summary: "Let a camera learn anew what it usually shows", status: http.StatusNoContent,
+		about: "For a camera that was turned on purpose, or whose view has changed for good: what it shows in the next seconds is what it is compared with " +
+			"from then on, and it is believed. What was known outlives restarts and other settings, and is forgotten. 409 `camera-not-running` where the " +
+			"camera is disabled; of a camera that a station's agent runs the agent is asked: 503 `agent-away` where it does not answer.",
+	}, s.learnCamera)
 }
 
 func (s *Server) listCameras(ctx context.Context, q PageQuery, asked string) (*listOut[Camera], error) {
@@ -183,6 +191,18 @@ func (s *Server) removeCamera(ctx context.Context, in *struct {
 		return nil, err
 	}
 	s.placed(ctx, c.StationID)
+	return nil, nil //nolint:nilnil // an answer without a body
+}
+
+func (s *Server) learnCamera(ctx context.Context, in *IDPath) (*struct{}, error) {
+	c, err := s.camera(ctx, in.ID, auth.Manage)
+	if err == nil {
+		err = s.Cameras.Learn(ctx, c.ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.Log.InfoContext(ctx, "a camera learns anew what it usually shows", "id", requestID(ctx), "camera", c.ID, "by", principalOf(ctx).Name)
 	return nil, nil //nolint:nilnil // an answer without a body
 }
 

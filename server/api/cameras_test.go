@@ -4,8 +4,13 @@ import (
 	"bytes"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/binside/binside/server/auth"
+	"github.com/binside/binside/server/station"
+	"github.com/binside/binside/server/store"
 )
 
 // TestCameraURLShowsNoCredential puts passwords where cameras take them: the URL's
@@ -42,4 +47,34 @@ func TestPushedFrameNamesItsTime(t *testing.T) {
 	r := push("yesterday")
 	require.Equal(t, http.StatusUnprocessableEntity, r.status)
 	require.Equal(t, "validation", r.problem(t))
+}
+
+// TestLearnCameraAnew forgets what is kept of a camera, for whoever may change
+// it and where it runs.
+func TestLearnCameraAnew(t *testing.T) {
+	f := start(t, options{})
+	remember := func(id string) {
+		require.NoError(t, f.store.SaveCameraMemory(t.Context(), store.CameraMemory{CameraID: id, Device: "d", At: time.Now(), Memory: []byte{1}}))
+	}
+	remember("cam-here")
+	for _, scope := range []auth.Scope{auth.Read, auth.ForStation("here"), auth.ForCamera("cam-here")} {
+		require.Equal(t, http.StatusForbidden, f.send(http.MethodPost, "/api/v1/cameras/cam-here/learn", f.token(scope), nil).status, scope)
+	}
+	require.Equal(t, http.StatusNotFound, f.send(http.MethodPost, "/api/v1/cameras/none/learn", f.admin, nil).status)
+	_, err := f.store.CameraMemory(t.Context(), "cam-here")
+	require.NoError(t, err)
+	r := f.send(http.MethodPost, "/api/v1/cameras/cam-here/learn", f.admin, nil)
+	require.Equal(t, http.StatusNoContent, r.status, "%s", r.body)
+	_, err = f.store.CameraMemory(t.Context(), "cam-here")
+	require.ErrorIs(t, err, store.ErrNotFound)
+	require.Contains(t, f.log.String(), "a camera learns anew what it usually shows")
+
+	off := station.Camera{ID: "off", StationID: "here", Kind: station.Push}
+	require.NoError(t, f.store.CreateCamera(t.Context(), &off))
+	remember("off")
+	r = f.send(http.MethodPost, "/api/v1/cameras/off/learn", f.admin, nil)
+	require.Equal(t, http.StatusConflict, r.status)
+	require.Equal(t, "camera-not-running", r.problem(t))
+	_, err = f.store.CameraMemory(t.Context(), "off")
+	require.NoError(t, err)
 }

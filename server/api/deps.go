@@ -97,6 +97,7 @@ type Cameras interface {
 	Reload(ctx context.Context) error
 	PushFrame(ctx context.Context, cameraID string, frame pipeline.Upload) (*pipeline.PushedFrame, error)
 	Snapshot(ctx context.Context, cameraID string) (*pipeline.Snapshot, error)
+	Learn(ctx context.Context, cameraID string) error
 	DetectorDefaults() station.Detector
 	CheckDetector(d station.Detector) error
 	LookInto(ctx context.Context, cameraID string, after uint64) (v pipeline.DetectorView, began bool, err error)

@@ -28,9 +28,10 @@ type memories struct {
 	metrics *Metrics
 	log     *slog.Logger
 
-	wake   chan struct{} // holds one
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	wake chan struct{} // holds one
+	quit chan struct{} // closed when the writer must end
+	once sync.Once
+	done sync.WaitGroup
 
 	writing sync.Mutex // one memory is written or removed at a time
 
@@ -39,10 +40,11 @@ type memories struct {
 }
 
 func newMemories(s CameraStore, timeout time.Duration, m *Metrics, log *slog.Logger) *memories {
-	k := &memories{store: s, timeout: timeout, metrics: m, log: log, wake: make(chan struct{}, 1), waiting: make(map[string]store.CameraMemory)}
-	ctx, cancel := context.WithCancel(context.Background())
-	k.cancel = cancel
-	k.done.Go(func() { k.run(ctx) })
+	k := &memories{
+		store: s, timeout: timeout, metrics: m, log: log,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), waiting: make(map[string]store.CameraMemory),
+	}
+	k.done.Go(k.run)
 	return k
 }
 
@@ -105,12 +107,17 @@ func (k *memories) forget(ctx context.Context, cameraID string, reset func()) er
 
 // close writes what waits until ctx ends.
 func (k *memories) close(ctx context.Context) {
-	k.cancel()
+	k.once.Do(func() { close(k.quit) })
 	k.done.Wait()
 	k.flush(ctx)
 }
 
-func (k *memories) run(ctx context.Context) {
+func (k *memories) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	k.done.Go(func() {
+		<-k.quit
+		cancel()
+	})
 	for pause := memoryPause; ; {
 		select {
 		case <-k.wake:

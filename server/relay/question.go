@@ -10,13 +10,14 @@ import (
 type Asked string
 
 // What a server asks of a camera that an agent runs, in the words of
-// pipeline.Cameras' methods: they read, and change nothing.
+// pipeline.Cameras' methods: they read, and change nothing, but for AskLearn.
 const (
 	AskSnapshot   Asked = "snapshot"
 	AskLook       Asked = "look-into"
 	AskTrial      Asked = "try-detector"
 	AskRecordings Asked = "recordings"
 	AskRecording  Asked = "recording"
+	AskLearn      Asked = "learn"
 )
 
 // Question is what a person at the server wants to know of a camera.

@@ -38,13 +38,13 @@ func (s *Store) CameraMemory(ctx context.Context, cameraID string) (CameraMemory
 
 func scanCameraMemory(row scanner) (m CameraMemory, err error) {
 	var text string
-	if err = row.Scan(&m.CameraID, &m.Device, at(&m.At), &text); err != nil {
+	if err := row.Scan(&m.CameraID, &m.Device, at(&m.At), &text); err != nil {
 		return m, err
 	}
 	if m.Memory, err = base64.StdEncoding.DecodeString(text); err != nil {
-		err = fmt.Errorf("%w: the memory of camera %s: %w", ErrInvalid, m.CameraID, err)
+		return m, fmt.Errorf("%w: the memory of camera %s: %w", ErrInvalid, m.CameraID, err)
 	}
-	return m, err
+	return m, nil
 }
 
 // ForgetCamera removes what is remembered of a camera, if anything is.

@@ -43,7 +43,7 @@ func (m *Monitor) Snapshot() []byte {
 		return nil
 	}
 	h := snapshotHeader{
-		Magic: snapshotMagic, Version: snapshotVersion, Width: uint16(u.w), Height: uint16(u.h), //nolint:gosec // at most 4·320
+		Magic: snapshotMagic, Version: snapshotVersion, Width: uint16(u.w), Height: uint16(u.h),
 		Since: m.state.Since.UnixMicro(), Longest: int64(m.still.longest),
 	}
 	copy(h.Kind[:], m.state.Kind)
@@ -126,6 +126,6 @@ func readUsual(w, h int, data []byte) (u usual, err error) {
 }
 
 // pack rounds a number to the upper half of a float32 (bfloat16), within 0.4%.
-func pack(v float64) uint16 { return uint16((math.Float32bits(float32(v)) + 0x8000) >> 16) } //nolint:gosec // the upper half
+func pack(v float64) uint16 { return uint16((math.Float32bits(float32(v)) + 0x8000) >> 16) }
 
 func unpack(v uint16) float64 { return float64(math.Float32frombits(uint32(v) << 16)) }

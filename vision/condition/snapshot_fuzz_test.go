@@ -19,10 +19,10 @@ func sealed(body []byte) []byte {
 
 // learnt is the body of a snapshot of a camera that has looked at a small
 // picture.
-func learnt(t testing.TB) []byte {
-	t.Helper()
+func learnt(tb testing.TB) []byte {
+	tb.Helper()
 	m, err := New(DefaultConfig())
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	img, at := vision.NewImage(320, 40), time.Unix(1e9, 0)
 	for i := range img.Pix {
 		img.Pix[i] = byte(i * i)
@@ -33,7 +33,7 @@ func learnt(t testing.TB) []byte {
 		m.Observe(Frame{Time: at, Arrived: at, Image: img})
 	}
 	data := m.Snapshot()
-	require.NotEmpty(t, data)
+	require.NotEmpty(tb, data)
 	return data[:len(data)-crc32.Size]
 }
 

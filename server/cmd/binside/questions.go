@@ -77,6 +77,8 @@ func (s *service) reply(ctx context.Context, q relay.Question) (any, error) {
 		return s.cameras.Recordings(ctx, q.CameraID)
 	case relay.AskRecording:
 		return s.cameras.Recording(ctx, q.CameraID, q.Event)
+	case relay.AskLearn:
+		return struct{}{}, s.cameras.Learn(ctx, q.CameraID)
 	}
 	return nil, fmt.Errorf("nobody knows how to answer %.64q", q.Asked)
 }
@@ -123,6 +125,12 @@ func (c camerasEverywhere) Snapshot(ctx context.Context, id string) (*pipeline.S
 		return out != nil && codec.CheckDeclared("image/jpeg", out.JPEG) == nil
 	})
 	return out, err
+}
+
+// Learn implements api.Cameras.
+func (c camerasEverywhere) Learn(ctx context.Context, id string) error {
+	err := c.Cameras.Learn(ctx, id)
+	return ask(ctx, c, err, relay.Question{Asked: relay.AskLearn, CameraID: id}, &struct{}{}, func() bool { return true })
 }
 
 // LookInto implements api.Cameras.

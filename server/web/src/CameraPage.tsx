@@ -2,7 +2,7 @@ import { useCallback, useEffect, useReducer, useState } from "react";
 import { api, Problem } from "./api";
 import type { Bin, Camera, Station } from "./api";
 import { CameraForm } from "./CameraForm";
-import { cameras } from "./cameras";
+import { cameras, learnable } from "./cameras";
 import { CameraStatus, look } from "./CameraStatus";
 import type { Seen } from "./CameraStatus";
 import "./cameras.css";
@@ -15,6 +15,9 @@ import { TuningPanel } from "./TuningPanel";
 
 /** every is the time between two looks at the camera's state. */
 const every = 2_000;
+
+/** learns is how long a camera learns, in milliseconds. */
+const learns = 8_000;
 
 interface Place {
   station: Station;
@@ -92,6 +95,7 @@ function Loaded({ seen, place, tab, problem, onChanged, onBins }: {
         <CameraStatus seen={seen} />
       </header>
       {problem && <Notice problem={problem} />}
+      <Relearn camera={camera} onChanged={onChanged} />
       <nav className="tabs">
         {["regions", "tuning", "settings"].map((name) => (
           <a key={name} href={`#/cameras/${camera.id}/${name}`} aria-current={tab === name ? "page" : undefined} data-testid={`tab-${name}`}>
@@ -102,6 +106,36 @@ function Loaded({ seen, place, tab, problem, onChanged, onBins }: {
       {tab === "settings" ? <Settings camera={camera} onChanged={onChanged} />
         : tab === "tuning" ? <TuningPanel camera={camera} bins={place.bins} zone={place.station.time_zone} onChanged={onChanged} />
           : <RegionsPanel camera={camera} bins={place.bins} zone={place.station.time_zone} state={regions} onChanged={onChanged} onBins={onBins} />}
+    </div>
+  );
+}
+
+/** Relearn offers a camera whose view is doubted to take it for its usual one. */
+function Relearn({ camera, onChanged }: { camera: Camera; onChanged: (c: Camera) => void }) {
+  const { t } = useI18n();
+  const [step, setStep] = useState<"idle" | "asked" | "done">("idle");
+  const [problem, setProblem] = useState<Problem>();
+  useEffect(() => {
+    if (step !== "done") return undefined;
+    const timer = setTimeout(() => setStep("idle"), learns);
+    return () => clearTimeout(timer);
+  }, [step]);
+  const learn = () => {
+    setStep("asked");
+    setProblem(undefined);
+    cameras.learn(camera.id).then(() => { setStep("done"); return cameras.get(camera.id).then(onChanged); }).catch((p: unknown) => {
+      if (!(p instanceof Problem)) throw p;
+      setStep("idle");
+      setProblem(p);
+    });
+  };
+  if (step === "done") return <p className="relearn good" role="status">{t("learning")}</p>;
+  if (!learnable(camera.state)) return null;
+  return (
+    <div className="relearn line">
+      <span className="quiet">{t("learnWhy")}</span>
+      <button data-testid="learn-again" disabled={step === "asked"} onClick={learn}>{t("learnAgain")}</button>
+      {problem && <Notice problem={problem} />}
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bits, withCredentials } from "./cameras";
+import { bits, learnable, withCredentials } from "./cameras";
 
 test("a name and a password go into the address, whatever they hold", () => {
   expect(withCredentials("rtsp://10.0.0.2:554/ch1", "", "")).toBe("rtsp://10.0.0.2:554/ch1");
@@ -9,4 +9,11 @@ test("a name and a password go into the address, whatever they hold", () => {
 
 test("masks hold the first cell in the lowest bit", () => {
   expect([...bits(btoa(String.fromCharCode(0b101, 0b10)), 10)]).toEqual([1, 0, 1, 0, 0, 0, 0, 0, 0, 1]);
+});
+
+test("a camera whose view is doubted may take it for its usual one, while it streams", () => {
+  const state = (status: string, condition?: string) => ({ status, frames: 1, dropped: 0, ...(condition ? { condition } : {}) });
+  for (const c of ["moved", "dirty", "blurred", "covered"]) expect(learnable(state("streaming", c))).toBe(true);
+  for (const c of ["frozen", "black", "overexposed", "night", "clock", undefined]) expect(learnable(state("streaming", c))).toBe(false);
+  expect(learnable(state("failed", "moved"))).toBe(false);
 });

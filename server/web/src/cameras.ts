@@ -116,6 +116,7 @@ export const cameras = {
   change: (c: Camera, body: CameraBody) => call<Camera>("PATCH", path(c.id), body, undefined, tag(c)),
   remove: (c: Camera) => call<undefined>("DELETE", path(c.id), undefined, undefined, tag(c)),
   addBin: (station: string, name: string, accepts: string[]) => call<unknown>("POST", `/stations/${encodeURIComponent(station)}/bins`, { name, accepts }),
+  learn: (id: string) => call<undefined>("POST", `${path(id)}/learn`),
   snapshot: async (id: string, signal: AbortSignal) => (await ask("GET", `${path(id)}/snapshot`, undefined, signal)).blob(),
   detector: (id: string) => call<DetectorThresholds>("GET", `${path(id)}/detector`),
   tune: (c: Camera, d: Detector) => call<DetectorThresholds>("PUT", `${path(c.id)}/detector`, d, undefined, tag(c)),
@@ -125,6 +126,12 @@ export const cameras = {
   recording: (id: string, event: number) => call<Strip>("GET", `${path(id)}/detector/events/${event}`),
   trial: (id: string, d: Detector) => call<Trial>("POST", `${path(id)}/detector/trials`, d),
 };
+
+/** learnable says that a camera is doubted for its view, which may have been
+ * changed on purpose. */
+export function learnable(s: Camera["state"]): boolean {
+  return s.status === "streaming" && ["moved", "dirty", "blurred", "covered"].includes(s.condition ?? "");
+}
 
 /** withCredentials puts a user name and password into an address. */
 export function withCredentials(url: string, user: string, password: string): string {
