@@ -114,9 +114,9 @@ func (s slower) Stream(ctx context.Context, sink func(camera.Frame)) error {
 	})
 }
 
-// TestDetectBottlesOfASlowerCamera shows the clip at other frame rates,
-// begun at other moments. What happens in
-// it must not depend on which of its frames the camera gave.
+// TestDetectBottlesOfASlowerCamera shows the clip at other frame rates, begun at
+// other moments. What happens in it must not depend on which of its frames the
+// camera gave.
 func TestDetectBottlesOfASlowerCamera(t *testing.T) {
 	clip, seen := cameratest.Shared(t, filepath.FromSlash(bottlesClip)), bottles(t)
 	for _, rate := range []float64{8, 10, 12, 15, 20, 25} {

@@ -37,7 +37,7 @@ type search struct {
 
 var (
 	thorough = search{longest: 1280, enlarged: math.Inf(1)}
-	quick    = search{longest: 400, enlarged: 2, padding: 16, least: 1.6}
+	quick    = search{longest: 400, enlarged: 2, least: 1.6}
 )
 
 // Find returns the boxes of the people in a picture, in its pixels; they hold
