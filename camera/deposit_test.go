@@ -142,7 +142,7 @@ func TestHandsAndPassersByAreNoDeposits(t *testing.T) {
 func TestPassersByAloneAreNoDeposits(t *testing.T) {
 	length := 2 * time.Minute
 	if raceDetector {
-		length = 15 * time.Second
+		length = 40 * time.Second
 	}
 	opt := fourBins(t, 8)
 	opt.NoDeposits, opt.Disturbance, opt.Standing = true, 2, 0.7
@@ -170,7 +170,7 @@ func TestPassersByAloneAreNoDeposits(t *testing.T) {
 	require.Empty(t, d.Flush())
 	require.Empty(t, src.Truth(0).Events)
 	for _, b := range src.Station().Bins() {
-		require.Greater(t, present[b.ID], int(length.Seconds()), "frames with somebody at %s", b.ID)
+		require.Greater(t, present[b.ID], int(length.Seconds()/2), "frames with somebody at %s", b.ID)
 	}
 	t.Logf("%d came and left", d.Stats().Passed)
 }

@@ -19,8 +19,9 @@
 // and with 8 frames or more the answers are those of 30 (a test of binside's
 // detect command plays one clip at seven rates). With 5 they mostly are; with
 // fewer, a hand comes and goes between two frames: things are still found, but two
-// visits in a row can become one. A region should be a bin's opening: whoever stands quite still wholly
-// inside one, as a person far away from the camera can, is taken for a thing.
+// visits in a row can become one. A region should be a bin's opening: whoever
+// stands quite still wholly inside one, as a person far away from the camera can,
+// is taken for a thing.
 //
 // The package is plain Go: no C library, no goroutine, no clock of its own. A
 // Detector's answers depend on nothing but the frames, their times and the
