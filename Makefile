@@ -33,7 +33,7 @@ test: ## install what is missing and run every test
 	cd server/web && npm run --silent test
 	/usr/bin/python3 -m unittest discover -s models/training
 	go test -race -timeout 45m ./...
-	go test -timeout 45m -run '^(TestDemonstrationStation|TestCameraFaults|TestGoodFootageHasNoFault|TestAnHourHasNoFalseAlarm|TestHundredDeposits|TestFaultRun|TestNetworkIsCutForFiveMinutes)$$' ./camera ./server/cmd/binside
+	go test -timeout 45m -run '^(TestDemonstrationStation|TestCameraFaults|TestGoodFootageHasNoFault|TestAnHourHasNoFalseAlarm|TestHundredDeposits|TestFaultRun|TestNetworkIsCutForFiveMinutes|TestMalformedPushes)$$' ./camera ./server/cmd/binside
 
 .PHONY: quick
 quick: ## the suites that need no other program: pictures, detector, model, verdict, configuration

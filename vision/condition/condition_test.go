@@ -95,7 +95,7 @@ func TestALightInTheNightIsNoLens(t *testing.T) {
 	s, changes = show(m, &at, 20, night)
 	require.Zero(t, changes)
 	require.Equal(t, condition.Night, s.Kind)
-	s, changes = show(m, &at, 130, dirty)
+	s, changes = show(m, &at, 310, dirty)
 	require.Equal(t, 1, changes)
 	require.Equal(t, condition.Dirty, s.Kind)
 	s, _ = show(m, &at, 20, good)
