@@ -61,11 +61,16 @@ func TestLearnsAndResets(t *testing.T) {
 	require.Equal(t, condition.State{}, m.State())
 }
 
+// breaks shows the good pictures through a fault.
+func breaks(kind condition.Kind, seed uint64) func(int) *vision.Image {
+	fault := conditiontest.New(kind, seed)
+	return func(i int) *vision.Image { return fault.Break(condition.Frame{Image: good(i)}).Image }
+}
+
 func TestAMomentIsNoFault(t *testing.T) {
 	m, at := monitor(t), noon
 	show(m, &at, 30, good)
-	covered := conditiontest.New(condition.Covered, 1)
-	broken := func(i int) *vision.Image { return covered.Break(condition.Frame{Image: good(i)}).Image }
+	broken := breaks(condition.Covered, 1)
 	s, changes := show(m, &at, 4, broken)
 	require.Zero(t, changes)
 	require.Equal(t, condition.Covered, s.Latest, "but it is not believed meanwhile")
@@ -82,11 +87,7 @@ func TestAMomentIsNoFault(t *testing.T) {
 func TestALightInTheNightIsNoLens(t *testing.T) {
 	m, at := monitor(t), noon
 	show(m, &at, 30, good)
-	breaks := func(kind condition.Kind) func(int) *vision.Image {
-		fault := conditiontest.New(kind, 1)
-		return func(i int) *vision.Image { return fault.Break(condition.Frame{Image: good(i)}).Image }
-	}
-	night, dirty := breaks(condition.Night), breaks(condition.Dirty)
+	night, dirty := breaks(condition.Night, 1), breaks(condition.Dirty, 1)
 	s, _ := show(m, &at, 20, night)
 	require.Equal(t, condition.Night, s.Kind)
 	s, changes := show(m, &at, 60, dirty)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/condition"
-	"github.com/binside/binside/vision/condition/conditiontest"
 )
 
 // restored is another monitor that goes on from a snapshot.
@@ -18,11 +17,6 @@ func restored(t *testing.T, snapshot []byte) *condition.Monitor {
 	m := monitor(t)
 	require.NoError(t, m.Restore(snapshot))
 	return m
-}
-
-func breaking(kind condition.Kind, seed uint64) func(int) *vision.Image {
-	fault := conditiontest.New(kind, seed)
-	return func(i int) *vision.Image { return fault.Break(condition.Frame{Image: good(i)}).Image }
 }
 
 func TestSnapshotIsWhatWasLearnt(t *testing.T) {
@@ -41,7 +35,7 @@ func TestSnapshotIsWhatWasLearnt(t *testing.T) {
 	require.Zero(t, changes)
 	require.True(t, s.Known)
 	require.Equal(t, want, s)
-	s, _ = show(again, &at, 3, breaking(condition.Covered, 1))
+	s, _ = show(again, &at, 3, breaks(condition.Covered, 1))
 	require.Equal(t, condition.Covered, s.Latest, "it need not learn first")
 }
 
@@ -51,7 +45,7 @@ func TestAFaultOutlivesARestart(t *testing.T) {
 	for kind, seed := range map[condition.Kind]uint64{condition.Blurred: 7, condition.Dirty: 4, condition.Moved: 4, condition.Covered: 4} {
 		t.Run(string(kind), func(t *testing.T) {
 			m, at := monitor(t), noon
-			broken := breaking(kind, seed)
+			broken := breaks(kind, seed)
 			show(m, &at, 30, good)
 			found, _ := show(m, &at, 20, broken)
 			require.Equal(t, kind, found.Kind)
@@ -76,7 +70,7 @@ func TestAFaultOutlivesARestart(t *testing.T) {
 // A camera that shows a picture in two seconds has not forgotten what it lost.
 func TestAFaultOfASlowCameraOutlivesARestart(t *testing.T) {
 	m, at := monitor(t), noon
-	broken := breaking(condition.Dirty, 4)
+	broken := breaks(condition.Dirty, 4)
 	show(m, &at, 30, good)
 	s, _ := show(m, &at, 20, broken)
 	require.Equal(t, condition.Dirty, s.Kind)
@@ -110,11 +104,11 @@ func TestRestoredInAnotherLight(t *testing.T) {
 		s, changes := show(m, &at, 30, lit(light.gain, light.slope, good))
 		require.Zero(t, changes, "%+v", light)
 		require.Equal(t, condition.Good, s.Latest)
-		s, _ = show(m, &at, 30, lit(light.gain, light.slope, breaking(condition.Moved, 2)))
+		s, _ = show(m, &at, 30, lit(light.gain, light.slope, breaks(condition.Moved, 2)))
 		require.Equal(t, condition.Moved, s.Kind, "%+v", light)
 	}
 	m = restored(t, snapshot)
-	s, _ := show(m, &at, 30, breaking(condition.Night, 1))
+	s, _ := show(m, &at, 30, breaks(condition.Night, 1))
 	require.Equal(t, condition.Night, s.Kind)
 	s, _ = show(m, &at, 30, good)
 	require.Equal(t, condition.Good, s.Kind)

@@ -105,19 +105,12 @@ func (g *region) findSecond() bool {
 	if !g.rest.set {
 		return false
 	}
-	same := matcher(&g.rest, g.now, g.light, g.limit)
-	uncovered, first := 0, 0
-	for i, fg := range g.fg {
-		if g.rest.mask[i] {
-			first++
-			if !fg {
-				uncovered++
-			}
-		}
-		g.fresh[i] = fg && !same(i)
-	}
-	if 10*uncovered > first {
+	if g.uncovered() {
 		return false
+	}
+	same := matcher(&g.rest, g.now, g.light, g.limit)
+	for i, fg := range g.fg {
+		g.fresh[i] = fg && !same(i)
 	}
 	g.shape.clean(g.fresh)
 	g.second = g.shape.gather(g.shape.find(g.fresh, max(3, g.least()/3)), g.second.mask)
@@ -129,21 +122,31 @@ func (g *region) findSecond() bool {
 	return g.contour(g.second.mask, func(k int) int32 { return int32(t[k%3][g.rest.levels[k]]) }) == appeared
 }
 
-// disturbed tells whether a thing that rests has been moved, which uncovers
-// background where it was, and, if not, whether somebody has come to it.
-func (g *region) disturbed() (moved, visited bool) {
-	uncovered, first := 0, 0
-	for i, fg := range g.fg {
-		if g.rest.mask[i] {
-			first++
-			if !fg {
-				uncovered++
+// uncovered reports whether a tenth of where the first thing rested shows
+// background: it has been moved.
+func (g *region) uncovered() bool {
+	gone, all := 0, 0
+	for i, rested := range g.rest.mask {
+		if rested {
+			all++
+			if !g.fg[i] {
+				gone++
 			}
 		}
+	}
+	return 10*gone > all
+}
+
+// disturbed tells whether a thing that rests has been moved and, if not, whether
+// somebody has come to it.
+func (g *region) disturbed() (moved, visited bool) {
+	if g.uncovered() {
+		return true, false
+	}
+	for i, fg := range g.fg {
 		g.fresh[i] = fg && !g.rest.mask[i]
 	}
-	moved = 10*uncovered > first
-	return moved, !moved && g.visitor()
+	return false, g.visitor()
 }
 
 // visitor reports whether fresh shows somebody: something of a thing's size with
@@ -179,8 +182,7 @@ func (g *region) yield(f Frame) []Event {
 	g.absorbed++
 	g.enter(Moving, g.visit)
 	g.reported = ""
-	g.segment(f, 0)
-	return g.moving(f)
+	return append(g.segment(f, 0), g.moving(f)...)
 }
 
 // alone reports whether the foreground is hardly more than the thing: no arm
