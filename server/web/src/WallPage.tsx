@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { api, follow, Problem } from "./api";
+import { api, Problem } from "./api";
 import type { Bin, Inspection, Station, StationOverview } from "./api";
 import { DemoPanel } from "./DemoPanel";
 import { DepositCard } from "./DepositCard";
@@ -7,6 +7,7 @@ import { InspectionView } from "./InspectionView";
 import { Notice } from "./Notice";
 import { StationCard } from "./StationCard";
 import { useI18n } from "./i18n";
+import { follow } from "./live";
 import { emptyWall, insert, perBin } from "./wall";
 import type { WallState } from "./wall";
 

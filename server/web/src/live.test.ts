@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { follow } from "./api";
+import { follow } from "./live";
 
 /** A browser's EventSource, whose connection the test makes and breaks. */
 class Source {
