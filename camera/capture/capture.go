@@ -7,8 +7,8 @@
 // devices and regular local files (FFmpeg would know many more protocols), and never puts
 // an address into an error. No gocv.Mat leaves it.
 //
-// A decoder that crashes takes its process along: Isolated gives it one of its
-// own.
+// A decoder that crashes takes its process along: package isolate gives it one
+// of its own.
 package capture
 
 import (
@@ -36,17 +36,33 @@ const (
 	propertyReadTimeout gocv.VideoCaptureProperties = 54
 )
 
-// environment is set, where it is not yet, before the first capture is opened;
-// OpenCV reads it at every opening. With it an RTSP stream opens in 0.1 s
-// instead of 2 s, over TCP (UDP loses packets and smears pictures), and FFmpeg
-// does not write to standard error, where it might quote addresses.
-var environment = map[string]string{
-	"OPENCV_FFMPEG_CAPTURE_OPTIONS": TCP.options(),
-	"OPENCV_FFMPEG_LOGLEVEL":        "-8",
+// Transport is how an RTSP camera's packets travel.
+type Transport string
+
+// The transports. TCP is the default: UDP loses packets and smears pictures,
+// but some cameras and networks know nothing else, and it waits for nothing.
+const (
+	TCP Transport = "tcp"
+	UDP Transport = "udp"
+)
+
+// Environment is what OpenCV reads from its environment at every opening, so
+// that a transport is a whole process's. It is set, for TCP, where it is not yet.
+// With it an RTSP stream opens in 0.1 s instead of 2 s, and FFmpeg does not write
+// to standard error, where it might quote addresses.
+func Environment(t Transport) []string {
+	if t == "" {
+		t = TCP
+	}
+	return []string{
+		"OPENCV_FFMPEG_CAPTURE_OPTIONS=rtsp_transport;" + string(t) + "|analyzeduration;0|probesize;32768",
+		"OPENCV_FFMPEG_LOGLEVEL=-8",
+	}
 }
 
 var setUp = sync.OnceValue(func() error {
-	for k, v := range environment {
+	for _, line := range Environment(TCP) {
+		k, v, _ := strings.Cut(line, "=")
 		if _, set := os.LookupEnv(k); set {
 			continue
 		}
@@ -133,13 +149,17 @@ func New(address string, opts Options) (*Source, error) {
 }
 
 // Stream implements camera.Source. Frames of a live stream have the time of
-// their arrival; those of a file the start's plus their place in it. A live
-// stream never ends with io.EOF.
+// their arrival, and the camera's clock where an RTSP camera's answers name it;
+// those of a file the start's time plus their place in it. A live stream never ends
+// with io.EOF.
 func (s *Source) Stream(ctx context.Context, sink func(camera.Frame)) error {
 	if err := setUp(); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	p := &player{Source: s, sink: sink, pace: newPace(s.opts)}
+	defer p.asking.Wait()
+	defer cancel()
 	for {
 		n, err := p.play(ctx)
 		switch {
@@ -159,6 +179,9 @@ type player struct {
 	sink func(camera.Frame)
 	pace *pace
 	seq  uint64
+
+	clock  clock // of an RTSP camera
+	asking sync.WaitGroup
 }
 
 // play opens the address and reads it to its end. It returns the number of
@@ -203,8 +226,10 @@ func (p *player) play(ctx context.Context) (int, error) {
 				return n, err
 			}
 		}
-		p.seq++
-		p.sink(camera.Frame{Seq: p.seq, Time: at, Image: img})
+		if p.seq++; p.seq == 1 && !p.file && !p.device {
+			p.asking.Go(func() { p.clock.follow(ctx, p.address) })
+		}
+		p.sink(camera.Frame{Seq: p.seq, Time: at, Clock: p.clock.at(at), Image: img})
 	}
 }
 

@@ -19,30 +19,30 @@ import (
 	"github.com/binside/binside/camera/keeper"
 )
 
-func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == capture.ChildArgument {
-		if err := capture.RunChild(os.Stdin, os.Stdout); err != nil {
-			os.Exit(1)
-		}
-		return
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // collect streams until the stream fails or n frames have come.
-func collect(t *testing.T, address string, o capture.Options, n int) ([]camera.Frame, error) {
+func collect(t *testing.T, address string, o capture.Options, n int) (frames []camera.Frame, err error) {
+	t.Helper()
+	err = stream(t, address, o, func(f camera.Frame) bool {
+		frames = append(frames, f)
+		return len(frames) == n
+	})
+	return frames, err
+}
+
+// stream streams until the stream fails or it has been enough.
+func stream(t *testing.T, address string, o capture.Options, enough func(camera.Frame) bool) error {
 	t.Helper()
 	s, err := capture.New(address, o)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	var frames []camera.Frame
-	err = s.Stream(ctx, func(f camera.Frame) {
-		if frames = append(frames, f); len(frames) == n {
+	return s.Stream(ctx, func(f camera.Frame) {
+		if enough(f) {
 			cancel()
 		}
 	})
-	return frames, err
 }
 
 func TestFileToItsEnd(t *testing.T) {

@@ -29,6 +29,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/binside/binside/camera/isolate"
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
@@ -50,6 +51,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	isolate.BecomeChild()
 	goleak.VerifyTestMain(m,
 		// fasthttp's clock for the Date header runs as long as the process.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),

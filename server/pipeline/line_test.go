@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/binside/binside/camera/isolate"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
@@ -31,6 +32,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	isolate.BecomeChild()
 	goleak.VerifyTestMain(m,
 		// A timer of the embedded server's that runs on for a second.
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/pse.periodic"))

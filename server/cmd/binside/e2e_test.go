@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/binside/binside/camera/cameratest"
+	"github.com/binside/binside/camera/isolate"
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models/verdict"
@@ -39,6 +40,7 @@ import (
 const asProgram = "BINSIDE_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	isolate.BecomeChild()
 	if os.Getenv(asProgram) != "" {
 		main()
 		return

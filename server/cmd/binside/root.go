@@ -96,7 +96,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetErr(stderr)
 	root.AddCommand(
 		newServe(), newStation(), newAgent(), newSimulate(), newClassify(), newDetect(), newEval(), newCalibrate(),
-		newToken(), newVoices(), newExport(), newRejudge(), newBackup(), newRestore(), newDeletions(), newCaptureChild(), newVersion(),
+		newToken(), newVoices(), newExport(), newRejudge(), newBackup(), newRestore(), newDeletions(), newVersion(),
 	)
 	return root
 }

@@ -1,9 +1,11 @@
-package capture_test
+package isolate_test
 
 import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,11 +16,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/binside/binside/camera"
 	"github.com/binside/binside/camera/cameratest"
 	"github.com/binside/binside/camera/capture"
+	"github.com/binside/binside/camera/isolate"
 	"github.com/binside/binside/camera/keeper"
+	"github.com/binside/binside/vision"
+	"github.com/binside/binside/vision/codec"
 )
 
 // children are the decoders' processes of this one.
@@ -29,7 +35,7 @@ func children(t *testing.T) []int {
 	var pids []int
 	for _, path := range all {
 		line, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(line), "\x00"+capture.ChildArgument) {
+		if err != nil || !strings.Contains(string(line), "\x00camera-child") {
 			continue
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
@@ -42,21 +48,28 @@ func children(t *testing.T) []int {
 	return pids
 }
 
-func isolated(t *testing.T, address string, transport capture.Transport, o capture.Options) *capture.Isolated {
+func TestMain(m *testing.M) {
+	isolate.BecomeChild()
+	goleak.VerifyTestMain(m)
+}
+
+func video(t *testing.T, address string, transport capture.Transport, o capture.Options) *isolate.Source {
 	t.Helper()
-	s, err := capture.NewIsolated(address, transport, o)
+	s, err := isolate.New(isolate.Spec{Protocol: isolate.Video, Address: address, Transport: transport, Video: o})
 	require.NoError(t, err)
 	return s
 }
 
-func TestIsolatedFileToItsEnd(t *testing.T) {
+func TestFileToItsEnd(t *testing.T) {
 	path := cameratest.WriteVideo(t, 320, 240, 10, 25)
 	start := time.Date(2025, 3, 1, 8, 0, 0, 0, time.UTC)
 	var apart []camera.Frame
-	err := isolated(t, path, "", capture.Options{Unpaced: true, Start: start}).Stream(t.Context(), func(f camera.Frame) { apart = append(apart, f) })
+	err := video(t, path, "", capture.Options{Unpaced: true, Start: start}).Stream(t.Context(), func(f camera.Frame) { apart = append(apart, f) })
 	require.ErrorIs(t, err, io.EOF)
-	within, err := collect(t, path, capture.Options{Unpaced: true, Start: start}, 0)
-	require.ErrorIs(t, err, io.EOF)
+	direct, err := capture.New(path, capture.Options{Unpaced: true, Start: start})
+	require.NoError(t, err)
+	var within []camera.Frame
+	require.ErrorIs(t, direct.Stream(t.Context(), func(f camera.Frame) { within = append(within, f) }), io.EOF)
 	require.Len(t, apart, len(within))
 	for i := range apart {
 		require.Equal(t, within[i].Seq, apart[i].Seq)
@@ -66,16 +79,74 @@ func TestIsolatedFileToItsEnd(t *testing.T) {
 	require.Empty(t, children(t))
 }
 
-func TestIsolatedSaysWhy(t *testing.T) {
+// TestPicturesAreDecodedApart streams from each camera that sends JPEG files, and
+// crashes the process that decodes them.
+func TestPicturesAreDecodedApart(t *testing.T) {
+	img := vision.NewImage(64, 48)
+	file, err := codec.EncodeJPEG(img, 90)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	for _, name := range []string{"1.jpg", "2.jpg"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), file, 0o600))
+	}
+	slow := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
+	cam := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/snapshot" {
+			w.Header().Set("Date", slow.Format(http.TimeFormat))
+			_, _ = w.Write(file)
+			return
+		}
+		w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=b")
+		for r.Context().Err() == nil {
+			_, err := fmt.Fprintf(w, "--b\r\nContent-Type: image/jpeg\r\nX-Timestamp: %d\r\nContent-Length: %d\r\n\r\n%s\r\n", slow.Unix(), len(file), file)
+			if err != nil || http.NewResponseController(w).Flush() != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(func() { cam.CloseClientConnections(); cam.Close() })
+	for _, spec := range []isolate.Spec{
+		{Protocol: isolate.MJPEG, Address: cam.URL + "/stream"},
+		{Protocol: isolate.Snapshot, Address: cam.URL + "/snapshot"},
+		{Protocol: isolate.Folder, Address: dir},
+	} {
+		s, err := isolate.New(spec)
+		require.NoError(t, err)
+		n := 0
+		err = s.Stream(t.Context(), func(f camera.Frame) {
+			if n++; n > 2 {
+				return
+			}
+			require.EqualValues(t, n, f.Seq, "%s", spec.Protocol)
+			require.Equal(t, 64, f.Image.Width)
+			require.WithinDuration(t, time.Now(), f.Time, time.Minute)
+			require.Equal(t, spec.Protocol != isolate.Folder, f.Clock.Equal(slow), "%s: %s", spec.Protocol, f.Clock)
+			pids := children(t)
+			require.Len(t, pids, 1)
+			if n == 2 {
+				require.NoError(t, syscall.Kill(pids[0], syscall.SIGSEGV))
+			}
+		})
+		require.ErrorContains(t, err, "the decoder died", "%s", spec.Protocol)
+		require.Empty(t, children(t))
+	}
+	_, err = isolate.New(isolate.Spec{Protocol: "semaphore"})
+	require.ErrorContains(t, err, "semaphore")
+	_, err = isolate.New(isolate.Spec{Protocol: isolate.MJPEG, Address: "rtsp://admin:hunter2@camera/"})
+	require.ErrorContains(t, err, "http")
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
+func TestSaysWhy(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "none.mp4")
-	err := isolated(t, missing, "", capture.Options{}).Stream(t.Context(), func(camera.Frame) {})
+	err := video(t, missing, "", capture.Options{}).Stream(t.Context(), func(camera.Frame) {})
 	require.ErrorContains(t, err, "no such file")
-	err = isolated(t, "rtsp://admin:hunter2@127.0.0.1:1/", "", capture.Options{}).Stream(t.Context(), func(camera.Frame) {})
+	err = video(t, "rtsp://admin:hunter2@127.0.0.1:1/", "", capture.Options{}).Stream(t.Context(), func(camera.Frame) {})
 	require.ErrorContains(t, err, "cannot be opened")
 	require.NotContains(t, err.Error(), "hunter2")
-	_, err = capture.NewIsolated("rtsp://127.0.0.1/", "carrier-pigeon", capture.Options{})
+	_, err = isolate.New(isolate.Spec{Protocol: isolate.Video, Address: "rtsp://127.0.0.1/", Transport: "carrier-pigeon"})
 	require.ErrorContains(t, err, "tcp or udp")
-	s := isolated(t, missing, "", capture.Options{})
+	s := video(t, missing, "", capture.Options{})
 	s.Program = "/bin/true"
 	require.Error(t, s.Stream(t.Context(), func(camera.Frame) {}))
 }
@@ -85,7 +156,7 @@ func TestTransportIsTheCamerasOwn(t *testing.T) {
 	for _, transport := range []capture.Transport{capture.UDP, capture.TCP} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		n := 0
-		err := isolated(t, c.URL, transport, capture.Options{OpenTimeout: 30 * time.Second, ReadTimeout: 20 * time.Second}).Stream(ctx, func(camera.Frame) {
+		err := video(t, c.URL, transport, capture.Options{OpenTimeout: 30 * time.Second, ReadTimeout: 20 * time.Second}).Stream(ctx, func(camera.Frame) {
 			if n++; n == 5 {
 				require.Equal(t, transport == capture.UDP, receivesUDP(t), "%s", transport)
 				cancel()
@@ -121,7 +192,7 @@ func TestCrashAndHangOfADecoder(t *testing.T) {
 	start := func() (*keeper.Keeper, *atomic.Uint64) {
 		c := cameratest.StartRTSP(t, cameratest.RTSP{Width: 320, Height: 240})
 		k := keeper.New(func() (camera.Source, error) {
-			return capture.NewIsolated(c.URL, "", capture.Options{OpenTimeout: 30 * time.Second})
+			return isolate.New(isolate.Spec{Protocol: isolate.Video, Address: c.URL, Video: capture.Options{OpenTimeout: 30 * time.Second}})
 		}, keeper.Options{Backoff: 50 * time.Millisecond, Silence: 4 * time.Second, Grace: 10 * time.Second})
 		t.Cleanup(func() { require.NoError(t, k.Close()) })
 		var read atomic.Uint64

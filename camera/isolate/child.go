@@ -1,4 +1,4 @@
-package capture
+package isolate
 
 import (
 	"bufio"
@@ -15,15 +15,21 @@ import (
 	"github.com/binside/binside/vision"
 )
 
-// ChildArgument is the first argument of a process that must call RunChild.
-const ChildArgument = "capture-child"
+// childArgument is the only argument of a child.
+const childArgument = "camera-child"
 
-// request is what the parent asks of its child, on its standard input: never
-// on the command line, which everybody on the machine can read.
-type request struct {
-	Address   string    `json:"address"`
-	Transport Transport `json:"transport"`
-	Options   Options   `json:"options"`
+// BecomeChild does a child's work and ends the process where it was started as
+// one; else it does nothing. Every program that streams must call it first of
+// all.
+func BecomeChild() {
+	if len(os.Args) != 2 || os.Args[1] != childArgument {
+		return
+	}
+	if err := runChild(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // The child's messages begin with a byte of these.
@@ -36,25 +42,22 @@ const (
 // header is what precedes a frame's pixels.
 type header struct {
 	Seq           uint64
-	Time          int64 // nanoseconds since 1970
+	Time, Clock   int64 // nanoseconds since 1970; a Clock of 0 is none
 	Width, Height uint32
 }
 
-// RunChild is all that a child process does: it reads one request, and writes
+// runChild is all that a child process does: it reads one request, and writes
 // frames until the stream ends, or until its standard input is closed because
 // the parent is gone.
-func RunChild(stdin io.Reader, stdout io.Writer) error {
+func runChild(stdin io.Reader, stdout io.Writer) error {
 	in, out := bufio.NewReader(stdin), bufio.NewWriterSize(stdout, 1<<16)
 	line, err := in.ReadBytes('\n')
 	if err != nil {
-		return errors.New("capture: the parent asked for nothing")
+		return errors.New("isolate: the parent asked for nothing")
 	}
-	var r request
-	if err := json.Unmarshal(line, &r); err != nil {
-		return errors.New("capture: the parent's request cannot be read")
-	}
-	if err := os.Setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", r.Transport.options()); err != nil {
-		return err
+	var spec Spec
+	if err := json.Unmarshal(line, &spec); err != nil {
+		return errors.New("isolate: the parent's request cannot be read")
 	}
 	go func() {
 		_, _ = io.Copy(io.Discard, in)
@@ -64,7 +67,7 @@ func RunChild(stdin io.Reader, stdout io.Writer) error {
 	// decoder, not the service (proc(5)). Where there is no such file nothing is
 	// lost.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0o600)
-	source, err := New(r.Address, r.Options)
+	source, err := spec.open()
 	if err == nil {
 		err = source.Stream(context.Background(), func(f camera.Frame) {
 			if writeFrame(out, f) != nil {
@@ -79,7 +82,10 @@ func writeFrame(out *bufio.Writer, f camera.Frame) error {
 	if err := out.WriteByte(messageFrame); err != nil {
 		return err
 	}
-	h := header{f.Seq, f.Time.UnixNano(), uint32(f.Image.Width), uint32(f.Image.Height)}
+	h := header{f.Seq, f.Time.UnixNano(), 0, uint32(f.Image.Width), uint32(f.Image.Height)}
+	if !f.Clock.IsZero() {
+		h.Clock = f.Clock.UnixNano()
+	}
 	if err := binary.Write(out, binary.LittleEndian, h); err != nil {
 		return err
 	}
@@ -141,11 +147,15 @@ func readFrame(in io.Reader, maxPixels int) (camera.Frame, error) {
 		return camera.Frame{}, errDied
 	}
 	if h.Width == 0 || h.Height == 0 || uint64(h.Width)*uint64(h.Height) > uint64(maxPixels) {
-		return camera.Frame{}, fmt.Errorf("capture: pictures of %d×%d pixels, at most %d pixels are taken", h.Width, h.Height, maxPixels)
+		return camera.Frame{}, fmt.Errorf("isolate: pictures of %d×%d pixels, at most %d pixels are taken", h.Width, h.Height, maxPixels)
 	}
 	img := vision.NewImage(int(h.Width), int(h.Height))
 	if _, err := io.ReadFull(in, img.Pix); err != nil {
 		return camera.Frame{}, errDied
 	}
-	return camera.Frame{Seq: h.Seq, Time: time.Unix(0, h.Time), Image: img}, nil
+	f := camera.Frame{Seq: h.Seq, Time: time.Unix(0, h.Time), Image: img}
+	if h.Clock != 0 {
+		f.Clock = time.Unix(0, h.Clock)
+	}
+	return f, nil
 }
