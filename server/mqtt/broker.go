@@ -180,6 +180,31 @@ func (b *broker) forgetPictures(ctx context.Context) error {
 	return b.retained.Purge(ctx, jetstream.WithPurgeSubject(retainedSubject+"binside.v1.push.>"))
 }
 
+// farewell is how long devices have to take their stations' last state.
+const farewell = 2 * time.Second
+
+// awaitDelivery waits until every device has acknowledged its station's state, or
+// has had the time for it: that it was published says only that the server has it.
+// A message is kept for as long as one that wants it has not; a device that is
+// away can make the wait as long as it may be.
+func (b *broker) awaitDelivery(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		info, err := b.messages.Info(ctx, jetstream.WithSubjectFilter(messagesSubject+"binside.v1.stations.*.state"))
+		if err != nil || len(info.State.Subjects) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 // dial connects to the embedded server, as a device.
 func (b *broker) dial(ctx context.Context) (net.Conn, error) {
 	v, err := b.server.Varz(nil)

@@ -140,6 +140,7 @@ func (s *Service) Close(ctx context.Context) {
 	s.done.Wait()
 	s.sub.Close()
 	s.sayGoodbye(ctx)
+	s.broker.awaitDelivery(ctx)
 	s.own.Disconnect(quiesce)
 	s.gate.stop()
 	s.broker.stop()

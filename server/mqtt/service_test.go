@@ -158,6 +158,33 @@ func TestStateIsRepeated(t *testing.T) {
 	require.Contains(t, string(next(t, thanks).Payload()), `"id":"right"`)
 }
 
+// A device that takes its time is still there when the service stops: it is not
+// left believing that its station has prompts.
+func TestSlowDeviceHearsTheStop(t *testing.T) {
+	f := newFixture(t)
+	require.NoError(t, f.Start(t.Context()))
+	online, heard := make(chan struct{}, 1024), make(chan struct{})
+	c := f.connect(f.token(auth.ForListener("gate")), func(o *paho.ClientOptions) { o.SetAutoAckDisabled(true) })
+	token := c.Subscribe(stateTopic("gate"), 1, func(_ paho.Client, m paho.Message) {
+		var s State
+		if json.Unmarshal(m.Payload(), &s) == nil && !s.Online {
+			time.AfterFunc(500*time.Millisecond, func() { close(heard); m.Ack() })
+			return
+		}
+		m.Ack()
+		online <- struct{}{}
+	})
+	require.True(t, token.WaitTimeout(patience))
+	require.NoError(t, token.Error())
+	<-online
+	f.Close(t.Context())
+	select {
+	case <-heard:
+	default:
+		t.Fatal("the service was gone before its goodbye was taken")
+	}
+}
+
 // A station's state is due when another bin falls silent or is heard again, not
 // when a camera beside a believed one is doubted.
 func TestLookSeesSilentBins(t *testing.T) {
