@@ -133,7 +133,8 @@ func (c camerasEverywhere) Learn(ctx context.Context, id string) error {
 	if !errors.Is(err, pipeline.ErrUnknownCamera) {
 		return err
 	}
-	if err = ask(ctx, c, err, relay.Question{Asked: relay.AskLearn, CameraID: id}, &struct{}{}, func() bool { return true }); err != nil {
+	err = ask(ctx, c, err, relay.Question{Asked: relay.AskLearn, CameraID: id}, &struct{}{}, func() bool { return true })
+	if err != nil {
 		return err
 	}
 	return c.Forget(ctx, id)
