@@ -133,7 +133,8 @@ func (s *Server) registerCameras() {
 		summary: "Let a camera learn anew what it usually shows", status: http.StatusNoContent,
 		about: "For a camera that was turned on purpose, or whose view has changed for good: what it shows in the next seconds is what it is compared with " +
 			"from then on, and it is believed. What was known outlives restarts and other settings, and is forgotten. 409 `camera-not-running` where the " +
-			"camera is disabled; of a camera that a station's agent runs the agent is asked: 503 `agent-away` where it does not answer.",
+			"camera is disabled. Of a camera that a station's agent runs the agent is asked: 503 `agent-away` where it has not confirmed " +
+			"it within some seconds; the wish is not kept for it, and asking again does no harm.",
 	}, s.learnCamera)
 }
 

@@ -265,6 +265,13 @@ func (c *Cameras) Learn(ctx context.Context, cameraID string) error {
 	return c.memory.forget(ctx, cameraID, run.watch.forget)
 }
 
+// Forget removes what the store keeps of a camera that runs elsewhere and learns
+// anew there: should it run here again, it must not be compared with a view from
+// before. Errors are the store's.
+func (c *Cameras) Forget(ctx context.Context, cameraID string) error {
+	return c.memory.forget(ctx, cameraID, func() {})
+}
+
 // Close stops every camera, waits for the detectors, and queues what they held
 // until ctx ends. It may be called again.
 func (c *Cameras) Close(ctx context.Context) {

@@ -10,7 +10,8 @@ import (
 type Asked string
 
 // What a server asks of a camera that an agent runs, in the words of
-// pipeline.Cameras' methods: they read, and change nothing, but for AskLearn.
+// pipeline.Cameras' methods: they read, and change nothing, but for AskLearn,
+// of which a repetition does no harm.
 const (
 	AskSnapshot   Asked = "snapshot"
 	AskLook       Asked = "look-into"

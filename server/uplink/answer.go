@@ -48,34 +48,43 @@ func (u *Uplink) answerOn(ctx context.Context) {
 		if call.Question == nil {
 			continue
 		}
+		// The time counts from here on: what could not be begun within it is not
+		// done when nobody waits for it any more.
+		within, cancel := context.WithTimeout(ctx, answerWithin)
 		select {
 		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return
+		case <-within.Done():
+			cancel()
+			continue
 		}
 		answering.Go(func() {
-			defer func() { <-slots }()
-			u.answer(ctx, *call.Question)
+			defer func() { cancel(); <-slots }()
+			u.answer(within, *call.Question)
 		})
 	}
 }
 
 func (u *Uplink) answer(ctx context.Context, q relay.Question) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
 	u.cfg.Logger.Debug("the server asks", "question", q.Asked, "camera", q.CameraID)
 	reply := u.deps.Answer(ctx, q)
 	reply.QuestionID = q.ID
+	if q.Asked == relay.AskLearn && reply.Error == "" {
+		u.reportNow() // whoever asked looks whether the fault is gone
+	}
 	if err := u.client.reply(ctx, &reply); err != nil && !errors.Is(err, context.Canceled) {
 		u.metrics.failures.WithLabelValues("answer").Inc()
 		u.cfg.Logger.Debug("a reply was not taken", "question", q.Asked, "camera", q.CameraID, "error", err)
 	}
 }
 
-// pullNow makes the next look for a newer bundle come at once.
-func (u *Uplink) pullNow() {
+// pullNow makes the next look for a newer bundle come at once, reportNow the
+// next report.
+func (u *Uplink) pullNow()   { nudge(u.hurry) }
+func (u *Uplink) reportNow() { nudge(u.news) }
+
+func nudge(c chan<- struct{}) {
 	select {
-	case u.hurry <- struct{}{}:
+	case c <- struct{}{}:
 	default: // it was told to already
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/binside/binside/server/relay"
 )
@@ -120,13 +119,7 @@ func (u *Uplink) pullOn(ctx context.Context) {
 		} else {
 			failures = 0
 		}
-		timer := time.NewTimer(next)
-		select {
-		case <-timer.C:
-		case <-u.hurry:
-			timer.Stop()
-		case <-ctx.Done():
-			timer.Stop()
+		if !pauseUnless(ctx, next, u.hurry) {
 			return
 		}
 	}

@@ -38,7 +38,7 @@ func (u *Uplink) reportOn(ctx context.Context) {
 		} else {
 			warned = false
 		}
-		if !pause(ctx, next) {
+		if !pauseUnless(ctx, next, u.news) {
 			return
 		}
 	}

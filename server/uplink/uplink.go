@@ -154,6 +154,8 @@ type Uplink struct {
 	renewed chan struct{}
 	// hurry holds a word for pullOn, that there may be another bundle.
 	hurry chan struct{}
+	// news holds a word for reportOn, that there is something to report.
+	news chan struct{}
 }
 
 // New wires an uplink that does nothing yet.
@@ -169,7 +171,7 @@ func New(cfg Config) (*Uplink, error) {
 		}
 		cfg.Clock = &c
 	}
-	u := &Uplink{cfg: cfg, clock: &skewClock{Clock: *cfg.Clock}, renewed: make(chan struct{}, 1), hurry: make(chan struct{}, 1), disk: relay.Disk{MaxBytes: cfg.MaxBytes}}
+	u := &Uplink{cfg: cfg, clock: &skewClock{Clock: *cfg.Clock}, renewed: make(chan struct{}, 1), hurry: make(chan struct{}, 1), news: make(chan struct{}, 1), disk: relay.Disk{MaxBytes: cfg.MaxBytes}}
 	var err error
 	if u.client, err = newClient(cfg, u.reached); err != nil {
 		return nil, err
@@ -289,11 +291,16 @@ func (u *Uplink) Status() Status {
 }
 
 // pause waits; it returns false as soon as ctx ends.
-func pause(ctx context.Context, d time.Duration) bool {
+func pause(ctx context.Context, d time.Duration) bool { return pauseUnless(ctx, d, nil) }
+
+// pauseUnless is a pause that a word in hurry ends early.
+func pauseUnless(ctx context.Context, d time.Duration, hurry <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
+	case <-hurry:
 		return true
 	case <-ctx.Done():
 		return false

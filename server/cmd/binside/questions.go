@@ -130,7 +130,14 @@ func (c camerasEverywhere) Snapshot(ctx context.Context, id string) (*pipeline.S
 // Learn implements api.Cameras.
 func (c camerasEverywhere) Learn(ctx context.Context, id string) error {
 	err := c.Cameras.Learn(ctx, id)
-	return ask(ctx, c, err, relay.Question{Asked: relay.AskLearn, CameraID: id}, &struct{}{}, func() bool { return true })
+	if !errors.Is(err, pipeline.ErrUnknownCamera) {
+		return err
+	}
+	err = ask(ctx, c, err, relay.Question{Asked: relay.AskLearn, CameraID: id}, &struct{}{}, func() bool { return true })
+	if err != nil {
+		return err
+	}
+	return c.Forget(ctx, id)
 }
 
 // LookInto implements api.Cameras.

@@ -102,6 +102,8 @@ try {
   await newest.getByTestId("sample-delete").click();
   await newest.getByRole("alertdialog").getByRole("button", { name: "Cancel" }).click();
   await newest.getByTestId("sample-delete").click();
+  await page.keyboard.press("Escape");
+  await newest.getByTestId("sample-delete").click();
   await newest.getByRole("alertdialog").waitFor();
   await page.screenshot({ path: join(shots, "samples-delete-desktop.png") });
   await newest.getByTestId("sample-delete-sure").click();

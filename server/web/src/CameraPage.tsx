@@ -134,8 +134,9 @@ function Relearn({ camera, onChanged }: { camera: Camera; onChanged: (c: Camera)
   return (
     <div className="relearn line">
       <span className="quiet">{t("learnWhy")}</span>
-      <button data-testid="learn-again" disabled={step === "asked"} onClick={learn}>{t("learnAgain")}</button>
-      {problem && <Notice problem={problem} />}
+      <button data-testid="learn-again" disabled={step === "asked"} onClick={learn}>{t(step === "asked" ? "learnAsked" : "learnAgain")}</button>
+      {problem?.slug === "agent-away" && <p className="notice" role="alert">{t("learnAway")}</p>}
+      {problem && problem.slug !== "agent-away" && <Notice problem={problem} />}
     </div>
   );
 }

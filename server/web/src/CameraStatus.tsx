@@ -10,13 +10,18 @@ export interface Seen {
   rate?: number;
 }
 
-/** look compares a camera with what was seen of it before. */
+/** quiet is how long a rate is still said of a camera that shows nothing more. */
+const quiet = 20_000;
+
+/** look compares a camera with what was seen of it before. It counts by the
+ * frames' own times: of a camera at an agent the server hears but every 15 s. */
 export function look(before: Seen | undefined, camera: Camera, at: number): Seen {
-  if (!before) return { camera, at };
-  const seconds = (at - before.at) / 1000;
-  const frames = camera.state.frames - before.camera.state.frames;
-  if (seconds < 0.5 || frames < 0) return { camera, at, ...(before.rate === undefined ? {} : { rate: before.rate }) };
-  return { camera, at, rate: frames / seconds };
+  const [was, is] = [before?.camera.state, camera.state];
+  if (!was?.last_frame_at || !is.last_frame_at || is.frames < was.frames) return { camera, at };
+  const last = Date.parse(is.last_frame_at);
+  const seconds = (last - Date.parse(was.last_frame_at)) / 1000;
+  const rate = seconds < 0.5 ? before?.rate : (is.frames - was.frames) / seconds;
+  return rate === undefined || at - last > quiet ? { camera, at } : { camera, at, rate };
 }
 
 /** CameraStatus says how a camera does, in one line. */

@@ -56,12 +56,13 @@ function SampleCard({ sample: s, onDeleted }: { sample: Sample; onDeleted: ((id:
   return (
     <figure className="sample" style={{ "--category": tax.colour(s.category) } as React.CSSProperties} data-testid="sample">
       <img src={s.url} alt="" loading="lazy" />
-      <figcaption>
-        <strong>{s.item_class ? tax.itemClass(s.item_class) : tax.category(s.category)}</strong>
-        <span className="quiet">{tax.category(s.category)} · {t(`from_${s.source}` as Word)} · {s.labelled_by} · {time(s.labelled_at)}</span>
-        {onDeleted && !asking && <button className="danger" data-testid="sample-delete" aria-label={t("sampleDelete")} onClick={() => setAsking(true)}>{t("sampleDeleteYes")}</button>}
-      </figcaption>
-      {onDeleted && asking && <DeleteSample id={s.id} onClose={() => setAsking(false)} onDeleted={onDeleted} />}
+      {onDeleted && asking ? <DeleteSample id={s.id} onClose={() => setAsking(false)} onDeleted={onDeleted} /> : (
+        <figcaption>
+          <strong>{s.item_class ? tax.itemClass(s.item_class) : tax.category(s.category)}</strong>
+          <span className="quiet">{tax.category(s.category)} · {t(`from_${s.source}` as Word)} · {s.labelled_by} · {time(s.labelled_at)}</span>
+          {onDeleted && <button className="danger" data-testid="sample-delete" aria-label={t("sampleDelete")} onClick={() => setAsking(true)}>{t("sampleDeleteYes")}</button>}
+        </figcaption>
+      )}
     </figure>
   );
 }
@@ -82,7 +83,7 @@ function DeleteSample({ id, onClose, onDeleted }: { id: string; onClose: () => v
     });
   };
   return (
-    <div className="sample-sure" role="alertdialog" aria-label={t("sampleDelete")}>
+    <div className="sample-sure" role="alertdialog" aria-label={t("sampleDelete")} onKeyDown={(e) => { if (e.key === "Escape" && !busy) onClose(); }}>
       <span>{t("sampleDeleteSure")}</span>
       {problem && <Notice problem={problem} />}
       <span className="line">

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import type { Camera } from "./api";
+import { look } from "./CameraStatus";
 import { bits, learnable, withCredentials } from "./cameras";
 
 test("a name and a password go into the address, whatever they hold", () => {
@@ -16,4 +18,19 @@ test("a camera whose view is doubted may take it for its usual one, while it str
   for (const c of ["moved", "dirty", "blurred", "covered"]) expect(learnable(state("streaming", c))).toBe(true);
   for (const c of ["frozen", "black", "overexposed", "night", "clock", undefined]) expect(learnable(state("streaming", c))).toBe(false);
   expect(learnable(state("failed", "moved"))).toBe(false);
+});
+
+test("frames a second are counted by the frames' own times", () => {
+  const at = Date.parse("2026-05-06T07:08:00Z");
+  const after = (seconds: number, frames: number) =>
+    ({ state: { status: "streaming", frames, dropped: 0, last_frame_at: new Date(at + seconds * 1000).toISOString() } }) as Camera;
+  const first = look(undefined, after(0, 100), at);
+  expect(first.rate).toBeUndefined();
+  const same = look(first, after(0, 100), at + 2_000);
+  expect(same.rate).toBeUndefined();
+  const reported = look(same, after(15, 175), at + 16_000);
+  expect(reported.rate).toBe(5);
+  expect(look(reported, after(15, 175), at + 30_000).rate).toBe(5);
+  expect(look(reported, after(15, 175), at + 36_000).rate).toBeUndefined();
+  expect(look(reported, after(20, 3), at + 20_000).rate).toBeUndefined();
 });

@@ -40,6 +40,8 @@ export const cameraWords = {
   tabSettings: { zh: "设置", en: "Settings" },
   learnAgain: { zh: "重新学习画面", en: "Learn the view again" },
   learnWhy: { zh: "如果有意调整了镜头,或现场已经改变,可让它重新学习:接下来约 8 秒的画面将作为正常画面,并恢复对居民的提示。", en: "If it was moved on purpose or the place has changed, let it learn again: what it shows in the next 8 seconds or so becomes its normal view, and residents are told again." },
+  learnAsked: { zh: "正在请求…", en: "Asking…" },
+  learnAway: { zh: "投放点的现场主机没有应答,重新学习没有得到确认。请等它恢复后再点一次,重复点击没有坏处。", en: "The station's agent does not answer, and has not confirmed that it learns again. Ask once more when it is back: asking twice does no harm." },
   learning: { zh: "已开始重新学习,请在约 8 秒内保持画面干净。", en: "It is learning again: keep the view clear for about 8 seconds." },
   backToCameras: { zh: "全部摄像头", en: "All cameras" },
   fps: { zh: "{n} 帧/秒", en: "{n} fps" },
