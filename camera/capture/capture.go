@@ -166,7 +166,7 @@ func (s *Source) Stream(ctx context.Context, sink func(camera.Frame)) error {
 		case err != nil:
 			return err
 		case n == 0:
-			return errors.New("capture: the file holds no video that can be decoded")
+			return camera.Because(camera.NoPicture, errors.New("capture: the file holds no video that can be decoded"))
 		case !s.opts.Loop:
 			return io.EOF
 		}
@@ -190,7 +190,7 @@ func (p *player) play(ctx context.Context) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	capture, err := p.open()
+	capture, err := p.open(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -210,15 +210,15 @@ func (p *player) play(ctx context.Context) (int, error) {
 			if p.file {
 				return n, nil
 			}
-			return n, errors.New("capture: the stream has ended or sent nothing in time")
+			return n, camera.Because(camera.Silent, errors.New("capture: the stream has ended or sent nothing in time"))
 		}
 		if !p.file && time.Since(begin) >= p.opts.ReadTimeout {
 			// After a stall a read may succeed with an old picture.
-			return n, errors.New("capture: the stream sent nothing in time")
+			return n, camera.Because(camera.Silent, errors.New("capture: the stream sent nothing in time"))
 		}
 		img, err := p.picture(&bgr, &rgb)
 		if err != nil {
-			return n, err
+			return n, camera.Because(camera.NoPicture, err)
 		}
 		at := time.Now()
 		if p.file {
@@ -233,14 +233,14 @@ func (p *player) play(ctx context.Context) (int, error) {
 	}
 }
 
-func (p *player) open() (*gocv.VideoCapture, error) {
+func (p *player) open(ctx context.Context) (*gocv.VideoCapture, error) {
 	if p.file {
 		info, err := os.Stat(p.address)
 		if err != nil {
-			return nil, fmt.Errorf("capture: %w", err)
+			return nil, camera.Because(camera.NotFound, fmt.Errorf("capture: %w", err))
 		}
 		if !info.Mode().IsRegular() {
-			return nil, errors.New("capture: not a regular file")
+			return nil, camera.Because(camera.NotFound, errors.New("capture: not a regular file"))
 		}
 	}
 	api := gocv.VideoCaptureFFmpeg
@@ -258,11 +258,13 @@ func (p *player) open() (*gocv.VideoCapture, error) {
 		// gocv's error quotes the address, with its password.
 		switch {
 		case p.file:
-			return nil, errors.New("capture: the file is no video that can be opened")
+			return nil, camera.Because(camera.NoPicture, errors.New("capture: the file is no video that can be opened"))
 		case p.device:
-			return nil, errors.New("capture: the device cannot be opened: it is not there, not a camera, or in use")
+			return nil, camera.Because(camera.NotFound, errors.New("capture: the device cannot be opened: it is not there, not a camera, or in use"))
+		case !reachable(ctx, p.address):
+			return nil, camera.Because(camera.Unreachable, errors.New("capture: the stream cannot be opened: nothing answers at this address"))
 		}
-		return nil, errors.New("capture: the stream cannot be opened: no such camera, no answer in time, or access denied")
+		return nil, camera.Because(camera.Refused, errors.New("capture: the stream cannot be opened: no such stream, no answer in time, or access denied"))
 	}
 	return c, nil
 }

@@ -95,6 +95,22 @@ func askClock(ctx context.Context, address string) (time.Duration, error) {
 	return date.Add(time.Second / 2).Sub(sent.Add(took / 2)), nil
 }
 
+// reachable reports whether anything answers at an RTSP address, which OpenCV
+// does not tell from a stream that is not given.
+func reachable(ctx context.Context, address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, clockLimit)
+	defer cancel()
+	conn, err := dial(ctx, u)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil
+}
+
 // dial connects as the address's scheme says.
 func dial(ctx context.Context, u *url.URL) (net.Conn, error) {
 	port, secure := u.Port(), strings.EqualFold(u.Scheme, "rtsps")

@@ -9,6 +9,7 @@ package httpcam
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,8 @@ import (
 	"time"
 
 	"github.com/icholy/digest"
+
+	"github.com/binside/binside/camera"
 )
 
 // Client asks one camera. Its methods may be called from any goroutine.
@@ -113,9 +116,19 @@ func (c *Client) Get(ctx context.Context, transport *http.Transport) (*http.Resp
 	}
 	if response.StatusCode != http.StatusOK {
 		c.drain(response)
-		return nil, fmt.Errorf("the camera answers %s", response.Status)
+		return nil, camera.Because(statusReason(response.StatusCode), fmt.Errorf("the camera answers %s", response.Status))
 	}
 	return response, nil
+}
+
+func statusReason(status int) camera.Reason {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return camera.Denied
+	case http.StatusNotFound, http.StatusGone:
+		return camera.NotFound
+	}
+	return camera.Refused
 }
 
 func (c *Client) drain(response *http.Response) {
@@ -222,9 +235,17 @@ func (c *Client) Reason(err error) error {
 		err = ue.Err // drops the URL from the text
 	}
 	var ne net.Error
+	var dial *net.OpError
+	var cert *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &cert):
+		err = camera.Because(camera.Certificate, err)
+	case errors.As(err, &dial) && dial.Op == "dial":
+		err = camera.Because(camera.Unreachable, err)
+	case errors.Is(err, ErrSlow):
+		err = camera.Because(camera.Silent, err)
 	case errors.As(err, &ne) && ne.Timeout():
-		err = fmt.Errorf("the camera sent nothing in time: %w", err)
+		err = camera.Because(camera.Silent, fmt.Errorf("the camera sent nothing in time: %w", err))
 	case errors.Is(err, io.EOF):
 		err = fmt.Errorf("the camera ended the stream: %w", io.ErrUnexpectedEOF)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/binside/binside/camera"
@@ -36,7 +37,7 @@ func BecomeChild() {
 const (
 	messageFrame = 'F' // header and pixels
 	messageEnd   = 'E' // the stream has ended as io.EOF
-	messageError = 'X' // two bytes of length, and the reason
+	messageError = 'X' // two bytes of length; the reason, a line feed, and the text
 )
 
 // header is what precedes a frame's pixels.
@@ -100,7 +101,7 @@ func writeEnd(out *bufio.Writer, reason error) error {
 		_ = out.WriteByte(messageEnd) // Flush returns the error
 		return out.Flush()
 	}
-	text := reason.Error()
+	text := string(camera.ReasonOf(reason)) + "\n" + reason.Error()
 	text = text[:min(len(text), 4096)]
 	_ = out.WriteByte(messageError)                               // as above
 	_ = binary.Write(out, binary.LittleEndian, uint16(len(text))) // as above
@@ -128,7 +129,8 @@ func readMessages(in *bufio.Reader, maxPixels int, sink func(camera.Frame)) erro
 			if _, err := io.ReadFull(in, text); err != nil {
 				return errDied
 			}
-			return errors.New(string(text))
+			reason, rest, _ := strings.Cut(string(text), "\n")
+			return camera.Because(camera.Reason(reason), errors.New(rest))
 		case messageFrame:
 			f, err := readFrame(in, maxPixels)
 			if err != nil {

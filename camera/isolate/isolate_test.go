@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -146,6 +147,36 @@ func TestSaysWhy(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter2")
 	_, err = isolate.New(isolate.Spec{Protocol: isolate.Video, Address: "rtsp://127.0.0.1/", Transport: "carrier-pigeon"})
 	require.ErrorContains(t, err, "tcp or udp")
+	answers := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, _ := strconv.Atoi(r.URL.Path[1:])
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "no picture")
+	})
+	plain, secure := httptest.NewServer(answers), httptest.NewUnstartedServer(answers)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // the refused handshake
+	secure.StartTLS()
+	defer func() { plain.Close(); secure.Close() }()
+	for _, c := range []struct {
+		protocol isolate.Protocol
+		address  string
+		want     camera.Reason
+	}{
+		{isolate.Video, missing, camera.NotFound},
+		{isolate.Video, "rtsp://127.0.0.1:1/", camera.Unreachable},
+		{isolate.Video, "rtsp" + strings.TrimPrefix(plain.URL, "http"), camera.Refused},
+		{isolate.Folder, t.TempDir(), camera.NoPicture},
+		{isolate.MJPEG, "http://127.0.0.1:1/", camera.Unreachable},
+		{isolate.MJPEG, plain.URL + "/200", camera.NoPicture},
+		{isolate.MJPEG, plain.URL + "/401", camera.Denied},
+		{isolate.Snapshot, plain.URL + "/404", camera.NotFound},
+		{isolate.Snapshot, plain.URL + "/503", camera.Refused},
+		{isolate.Snapshot, secure.URL + "/200", camera.Certificate},
+	} {
+		source, err := isolate.New(isolate.Spec{Protocol: c.protocol, Address: c.address})
+		require.NoError(t, err)
+		err = source.Stream(t.Context(), func(camera.Frame) {})
+		require.Equal(t, c.want, camera.ReasonOf(err), "%s: %v", c.address, err)
+	}
 	s := video(t, missing, "", capture.Options{})
 	s.Program = "/bin/true"
 	require.Error(t, s.Stream(t.Context(), func(camera.Frame) {}))

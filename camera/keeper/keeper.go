@@ -81,8 +81,8 @@ var ErrClosed = errors.New("keeper: closed")
 
 // Errors of the watchdog, as reasons in State.Error and in the log.
 var (
-	errSilent = errors.New("no frame arrived in time")
-	errFrozen = errors.New("the picture has not changed at all")
+	errSilent = camera.Because(camera.Silent, errors.New("no frame arrived in time"))
+	errFrozen = camera.Because(camera.Frozen, errors.New("the picture has not changed at all"))
 	errStuck  = errors.New("the source did not stop when told and was given up")
 )
 
@@ -253,5 +253,5 @@ func (k *Keeper) reap(c *connection, result chan error, reason error) error {
 		k.stuck--
 		k.mu.Unlock()
 	}()
-	return fmt.Errorf("%w (%w)", errStuck, reason)
+	return fmt.Errorf("%w (%w)", reason, errStuck)
 }

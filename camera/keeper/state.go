@@ -1,6 +1,10 @@
 package keeper
 
-import "time"
+import (
+	"time"
+
+	"github.com/binside/binside/camera"
+)
 
 // Status is how a camera's stream is.
 type Status string
@@ -25,8 +29,9 @@ type State struct {
 	Frames, Dropped uint64
 	// Connections counts the connections that delivered a frame.
 	Connections uint64
-	// Error is why the stream last failed; empty while it streams.
-	Error string
+	// Reason and Error are why the stream last failed; empty while it streams.
+	Reason camera.Reason
+	Error  string
 }
 
 // State returns the present state.
@@ -44,7 +49,7 @@ func (k *Keeper) setStatus(s Status, err error) {
 		k.state.Status, k.state.Since = s, time.Now()
 	}
 	if err != nil {
-		k.state.Error = err.Error()
+		k.state.Reason, k.state.Error = camera.ReasonOf(err), err.Error()
 	}
 }
 
@@ -52,7 +57,7 @@ func (k *Keeper) arrived(at time.Time) {
 	k.mu.Lock()
 	began := k.state.Status == Connecting
 	if began {
-		k.state.Status, k.state.Since, k.state.Error = Streaming, at, ""
+		k.state.Status, k.state.Since, k.state.Reason, k.state.Error = Streaming, at, "", ""
 		k.state.Connections++
 	}
 	k.state.Frames++

@@ -90,7 +90,7 @@ func (s *Source) stream(ctx context.Context, sink func(camera.Frame)) error {
 	defer func() { _ = response.Body.Close() }()
 	boundary, err := boundaryOf(response.Header.Get("Content-Type"))
 	if err != nil {
-		return err
+		return camera.Because(camera.NoPicture, err)
 	}
 	return s.receive(ctx, newParts(response.Body, boundary, s.opts.Limits.MaxBytes), sink)
 }
@@ -118,7 +118,7 @@ func (s *Source) receive(ctx context.Context, p *parts, sink func(camera.Frame))
 		}
 		s.bad.Add(1)
 		if run++; run >= maxBadRun {
-			return fmt.Errorf("%d parts in a row are no pictures, the last one: %w", run, err)
+			return camera.Because(camera.NoPicture, fmt.Errorf("%d parts in a row are no pictures, the last one: %w", run, err))
 		}
 	}
 	return ctx.Err()

@@ -91,7 +91,7 @@ func (p *Poller) Stream(ctx context.Context, sink func(camera.Frame)) error {
 			bad = 0
 			sink(camera.Frame{Seq: seq, Time: at, Clock: clock, Image: codec.Orient(img, info.Orientation)})
 		} else if bad++; bad >= maxBadRun {
-			return p.client.Reason(fmt.Errorf("%d answers in a row are no pictures, the last one: %w", bad, err))
+			return p.client.Reason(camera.Because(camera.NoPicture, fmt.Errorf("%d answers in a row are no pictures, the last one: %w", bad, err)))
 		}
 		select {
 		case <-ctx.Done():
@@ -158,7 +158,7 @@ func (f *Folder) Stream(ctx context.Context, sink func(camera.Frame)) error {
 		}
 		switch {
 		case shown == 0:
-			return errors.New("snapshot: the folder holds no picture that can be decoded")
+			return camera.Because(camera.NoPicture, errors.New("snapshot: the folder holds no picture that can be decoded"))
 		case !f.opts.Loop:
 			return io.EOF
 		}
@@ -168,7 +168,7 @@ func (f *Folder) Stream(ctx context.Context, sink func(camera.Frame)) error {
 func (f *Folder) names() ([]string, error) {
 	entries, err := os.ReadDir(f.dir)
 	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
+		return nil, camera.Because(camera.NotFound, fmt.Errorf("snapshot: %w", err))
 	}
 	var names []string
 	for _, e := range entries {

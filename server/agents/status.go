@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/binside/binside/camera"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/relay"
 	"github.com/binside/binside/server/station"
@@ -87,7 +88,10 @@ func (s *Service) Status(ctx context.Context, stationID string) (AgentStatus, er
 
 func (s *Service) online(at time.Time) bool { return s.cfg.Now().Sub(at) <= s.cfg.Silent }
 
-// silent is what is said of the cameras of an agent that does not report.
+// agentSilent and silent are what is said of the cameras of an agent that does
+// not report.
+const agentSilent camera.Reason = "agent-silent"
+
 const silent = "the station's agent does not report"
 
 // CameraStates is the state of every camera that an agent runs, by its id.
@@ -99,7 +103,7 @@ func (s *Service) CameraStates() map[string]pipeline.CameraState {
 		online := s.online(seen.at)
 		for id, c := range seen.report.Cameras {
 			state := pipeline.CameraState{
-				Status: pipeline.CameraStatus(c.Status), Since: c.Since, Frames: c.Frames, Dropped: c.Dropped, Error: c.Error,
+				Status: pipeline.CameraStatus(c.Status), Since: c.Since, Frames: c.Frames, Dropped: c.Dropped, Reason: c.Reason, Error: c.Error,
 				Condition: c.Condition,
 			}
 			if c.LastFrameAt != nil {
@@ -109,7 +113,7 @@ func (s *Service) CameraStates() map[string]pipeline.CameraState {
 				state.ConditionSince = *c.ConditionSince
 			}
 			if !online {
-				state.Status, state.Since, state.Error = pipeline.StatusFailed, seen.at, silent
+				state.Status, state.Since, state.Reason, state.Error = pipeline.StatusFailed, seen.at, agentSilent, silent
 			}
 			states[id] = state
 		}

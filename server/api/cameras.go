@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/binside/binside/camera"
 	"github.com/binside/binside/camera/capture"
 	"github.com/binside/binside/server/auth"
 	"github.com/binside/binside/server/station"
@@ -40,7 +41,9 @@ type CameraState struct {
 	LastFrameAt *time.Time `json:"last_frame_at,omitempty"`
 	Frames      uint64     `json:"frames"`
 	Dropped     uint64     `json:"dropped"`
-	Error       string     `json:"error,omitempty"`
+	// Reason is in a word what Error says to those who mend cameras.
+	Reason camera.Reason `json:"reason,omitempty" enum:"settings,unreachable,certificate,denied,not-found,refused,no-picture,silent,frozen,broken,agent-silent" doc:"Why it does not stream, in a word. Absent while it does"`
+	Error  string        `json:"error,omitempty" doc:"The same in technical English; holds no credential"`
 
 	Condition      condition.Kind `json:"condition,omitempty" enum:"frozen,black,overexposed,night,blurred,dirty,moved,covered,clock" doc:"What keeps its pictures from being believed: of what it sees nobody is told meanwhile. Absent where nothing does"`
 	ConditionSince *time.Time     `json:"condition_since,omitempty"`
@@ -279,7 +282,7 @@ func (s *Server) viewCameras(cameras []station.Camera) []Camera {
 		if st, ok := states[c.ID]; ok {
 			v.State = CameraState{
 				Status: string(st.Status), Since: optional(st.Since), LastFrameAt: optional(st.LastFrameAt),
-				Frames: st.Frames, Dropped: st.Dropped, Error: st.Error,
+				Frames: st.Frames, Dropped: st.Dropped, Reason: st.Reason, Error: st.Error,
 				Condition: st.Condition,
 			}
 			if st.Condition != condition.Good {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/camera"
 	"github.com/binside/binside/server/inspection"
 	"github.com/binside/binside/server/pipeline"
 	"github.com/binside/binside/server/queue"
@@ -269,6 +270,7 @@ func TestCameraThatCannotRunSaysSo(t *testing.T) {
 	states := c.States()
 	require.Equal(t, pipeline.StatusFailed, states["cam"].Status)
 	require.NotEmpty(t, states["cam"].Error)
+	require.Equal(t, camera.Settings, states["cam"].Reason)
 	require.Equal(t, pipeline.StatusConnecting, states["well"].Status)
 	// A camera without regions takes frames and finds nothing.
 	pushed, err := c.PushFrame(t.Context(), "bare", newFilm().next(t, false))

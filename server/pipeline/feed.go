@@ -35,7 +35,9 @@ type CameraState struct {
 	LastFrameAt time.Time // zero: none yet
 	Frames      uint64    // received since the camera was started here
 	Dropped     uint64    // received and never looked at, a newer one was there
-	Error       string    // why it does not stream; never holds a credential
+	// Reason and Error are why it does not stream; neither holds a credential.
+	Reason camera.Reason
+	Error  string
 	// Condition is what keeps its pictures from being believed, since when.
 	Condition      condition.Kind
 	ConditionSince time.Time
@@ -83,7 +85,7 @@ func (p *pushFeed) State() CameraState {
 	defer p.mu.Unlock()
 	if p.state.Status == StatusStreaming && time.Since(p.state.LastFrameAt) > pushSilence {
 		p.state.Status, p.state.Since = StatusFailed, p.state.LastFrameAt.Add(pushSilence)
-		p.state.Error = "no frame was pushed in time"
+		p.state.Reason, p.state.Error = camera.Silent, "no frame was pushed in time"
 	}
 	return p.state
 }
@@ -101,7 +103,7 @@ func (p *pushFeed) push(img *vision.Image, at, clock time.Time) (push.Ticket, er
 	}
 	p.state.LastFrameAt = time.Now().UTC()
 	if p.state.Status != StatusStreaming {
-		p.state.Status, p.state.Since, p.state.Error = StatusStreaming, p.state.LastFrameAt, ""
+		p.state.Status, p.state.Since, p.state.Reason, p.state.Error = StatusStreaming, p.state.LastFrameAt, "", ""
 	}
 	return ticket, nil
 }

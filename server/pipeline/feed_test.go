@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/camera"
 	"github.com/binside/binside/vision"
 )
 
@@ -28,12 +29,14 @@ func TestPushedCameraFallsSilent(t *testing.T) {
 		s := feed.State()
 		require.Equal(t, StatusFailed, s.Status)
 		require.NotEmpty(t, s.Error)
+		require.Equal(t, camera.Silent, s.Reason)
 		require.Equal(t, last.Add(pushSilence), s.Since)
 		require.Equal(t, last, s.LastFrameAt)
 		push()
 		s = feed.State()
 		require.Equal(t, StatusStreaming, s.Status)
 		require.Empty(t, s.Error)
+		require.Empty(t, s.Reason)
 		require.Equal(t, time.Now().UTC(), s.Since)
 	})
 }

@@ -77,6 +77,6 @@ func (f *keptFeed) State() CameraState {
 	s := k.State()
 	return CameraState{
 		Status: CameraStatus(s.Status), Since: s.Since.UTC(), LastFrameAt: s.LastFrame.UTC(),
-		Frames: s.Frames, Dropped: s.Dropped, Error: s.Error,
+		Frames: s.Frames, Dropped: s.Dropped, Reason: s.Reason, Error: s.Error,
 	}
 }

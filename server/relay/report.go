@@ -3,6 +3,7 @@ package relay
 import (
 	"time"
 
+	"github.com/binside/binside/camera"
 	"github.com/binside/binside/vision/condition"
 )
 
@@ -56,6 +57,7 @@ type CameraReport struct {
 	LastFrameAt    *time.Time     `json:"last_frame_at,omitempty"`
 	Frames         uint64         `json:"frames"`
 	Dropped        uint64         `json:"dropped"`
+	Reason         camera.Reason  `json:"reason,omitempty" maxLength:"40"`
 	Error          string         `json:"error,omitempty" maxLength:"500"`
 	Condition      condition.Kind `json:"condition,omitempty"`
 	ConditionSince *time.Time     `json:"condition_since,omitempty"`

@@ -225,7 +225,7 @@ func (s *service) describe(r *relay.Report) {
 	for id, c := range s.cameras.States() {
 		r.Cameras[id] = relay.CameraReport{
 			Status: string(c.Status), Since: c.Since, LastFrameAt: optionalTime(c.LastFrameAt), Frames: c.Frames, Dropped: c.Dropped,
-			Error: c.Error, Condition: c.Condition, ConditionSince: optionalTime(c.ConditionSince),
+			Reason: c.Reason, Error: c.Error, Condition: c.Condition, ConditionSince: optionalTime(c.ConditionSince),
 		}
 	}
 }

@@ -26,7 +26,7 @@ export function look(before: Seen | undefined, camera: Camera, at: number): Seen
 
 /** CameraStatus says how a camera does, in one line. */
 export function CameraStatus({ seen: { camera, at, rate } }: { seen: Seen }) {
-  const { t, fill, number } = useI18n();
+  const { t, fill, number, failure } = useI18n();
   const s = camera.state;
   const doubt = s.status === "streaming" ? s.condition : undefined;
   const mood = doubt ? "doubt" : s.status === "streaming" ? "on" : s.status === "connecting" ? "wait" : s.status === "disabled" ? "off" : "bad";
@@ -39,7 +39,8 @@ export function CameraStatus({ seen: { camera, at, rate } }: { seen: Seen }) {
     <span className="status" data-testid="camera-status" data-status={s.status}>
       <b className={`pill ${mood}`}>{t(`${doubt ? `condition_${doubt}` : `camera_${s.status}`}` as Word)}</b>
       <span className="quiet">{parts.join(" · ")}</span>
-      {s.error && <span className="fault">{s.error}</span>}
+      {s.error && <span className="fault" data-testid="camera-failure">{failure(s)}</span>}
+      {s.error && failure(s) !== s.error && <span className="quiet detail">{s.error}</span>}
     </span>
   );
 }

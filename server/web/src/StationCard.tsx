@@ -76,11 +76,11 @@ function NotTelling({ overview }: { overview: StationOverview }) {
 }
 
 function CameraState({ camera }: { camera: Camera }) {
-  const { t } = useI18n();
+  const { t, failure } = useI18n();
   const s = camera.state;
   const fine = s.status === "streaming" && !s.condition;
   return (
-    <span className={fine ? "camera on" : "camera"} title={s.error ?? ""}>
+    <span className={fine ? "camera on" : "camera"} title={failure(s) ?? ""}>
       {t("camera")} {camera.name}: {s.condition && s.status === "streaming" ? t(`condition_${s.condition}` as Word) : t(`camera_${s.status}` as Word)}{s.dropped > 0 ? ` (−${s.dropped}/${s.frames})` : ""}
     </span>
   );

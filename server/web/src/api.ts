@@ -194,7 +194,7 @@ export interface Camera {
   enabled: boolean;
   regions: Region[];
   updated_at: string;
-  state: { status: string; frames: number; dropped: number; error?: string; last_frame_at?: string; condition?: string; condition_since?: string };
+  state: { status: string; frames: number; dropped: number; reason?: string; error?: string; last_frame_at?: string; condition?: string; condition_since?: string };
 }
 
 export interface Station {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Camera } from "./api";
 import { look } from "./CameraStatus";
+import { makeI18n } from "./i18n";
 import { bits, learnable, withCredentials } from "./cameras";
 
 test("a name and a password go into the address, whatever they hold", () => {
@@ -18,6 +19,14 @@ test("a camera whose view is doubted may take it for its usual one, while it str
   for (const c of ["moved", "dirty", "blurred", "covered"]) expect(learnable(state("streaming", c))).toBe(true);
   for (const c of ["frozen", "black", "overexposed", "night", "clock", undefined]) expect(learnable(state("streaming", c))).toBe(false);
   expect(learnable(state("failed", "moved"))).toBe(false);
+});
+
+test("why a camera does not stream is said in both languages", () => {
+  const reasons = ["settings", "unreachable", "certificate", "denied", "not-found", "refused", "no-picture", "silent", "frozen", "broken", "agent-silent"];
+  const said = (["zh", "en"] as const).flatMap((l) => reasons.map((reason) => makeI18n(l, () => undefined).failure({ reason, error: "raw" })));
+  expect(new Set(said).size).toBe(2 * reasons.length);
+  expect(said).not.toContain("raw");
+  expect(makeI18n("zh", () => undefined).failure({ reason: "of tomorrow", error: "raw" })).toBe("raw");
 });
 
 test("frames a second are counted by the frames' own times", () => {

@@ -344,6 +344,9 @@ export interface I18n {
   /** text picks the language of a name that came from the server. */
   text: (name: Text | undefined, otherwise: string) => string;
   reason: (code: string) => string;
+  /** failure is why a camera does not stream, and what to do; what this page has
+   * no words for is said as the server says it. */
+  failure: (state: { reason?: string; error?: string }) => string | undefined;
   /** fill puts values in the places of a sentence that are named {so}. */
   fill: (word: Word, values: Record<string, string | number>) => string;
   problem: (p: Problem) => string;
@@ -369,6 +372,7 @@ export function makeI18n(language: Language, toggle: () => void, set: (language:
     text: (name, otherwise) => name?.[language] || otherwise,
     fill: (word, values) => t(word).replace(/\{(\w+)\}/g, (place, name: string) => String(values[name] ?? place)),
     reason: (code) => lookup(`reason_${code}`) ?? code,
+    failure: (state) => lookup(`failure_${state.reason}`) ?? state.error,
     problem: (p) => lookup(`problem_${p.slug}`) ?? `${t("problem_other")}: ${p.detail || p.message}`,
     percent: (share, digits = 0) =>
       new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(share),
