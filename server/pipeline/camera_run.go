@@ -54,7 +54,7 @@ func startCamera(owner *Cameras, cam station.Camera, memory []byte) *cameraRun {
 		tuner: newTuner(cam.Detector.Apply(owner.cfg.Detector)),
 	}
 	if err := r.open(memory); err != nil {
-		r.failed = CameraState{Status: StatusFailed, Since: time.Now().UTC(), Error: err.Error()}
+		r.failed = CameraState{Status: StatusFailed, Since: time.Now().UTC(), Reason: camera.Settings, Error: err.Error()}
 		r.log.Error("camera cannot be run", "error", err)
 		return r
 	}
@@ -262,11 +262,7 @@ func (r *cameraRun) deposit(e deposit.Event) (inspection.Deposit, []*vision.Imag
 		CapturedAt: e.Start.UTC().Truncate(time.Microsecond), Condition: r.watch.doubt(),
 	}
 	shots := e.Shots[:min(len(e.Shots), inspection.MaxImages)]
-	var redacted sync.WaitGroup
-	for _, s := range shots {
-		redacted.Go(func() { r.redactShot(s.Image) })
-	}
-	redacted.Wait()
+	r.redactShots(shots)
 	var images []*vision.Image
 	for _, s := range shots {
 		img, err := encodeShot(s, r.owner.cfg.MaxSide)

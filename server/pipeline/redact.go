@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"sync"
 
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/vision"
 	"github.com/binside/binside/vision/codec"
+	"github.com/binside/binside/vision/deposit"
 	"github.com/binside/binside/vision/privacy"
 )
 
@@ -84,19 +86,44 @@ func (c *Cameras) redactAlone(ctx context.Context, r Redactor, img *vision.Image
 	return len(found), nil
 }
 
-// redactShot paints over the people in a camera's picture of a deposit. Where
-// nobody can tell where they are, nothing of the picture remains.
-func (r *cameraRun) redactShot(img *vision.Image) {
+// redactShots paints over the people in a camera's pictures of a deposit. Most
+// show the same as the first, so that nobody else can be in them.
+func (r *cameraRun) redactShots(shots []deposit.Shot) {
+	if len(shots) == 0 {
+		return
+	}
+	first := shots[0].Image
+	var searching sync.WaitGroup
+	found := make([][]image.Rectangle, len(shots))
+	like := make([]bool, len(shots))
+	for n, s := range shots {
+		alike, err := privacy.Alike(first, s.Image)
+		if like[n] = n > 0 && alike && err == nil; !like[n] {
+			searching.Go(func() { found[n] = r.search(s.Image) })
+		}
+	}
+	searching.Wait()
+	for n, s := range shots {
+		if like[n] {
+			found[n] = found[0]
+		}
+		privacy.Paint(s.Image, found[n])
+		r.owner.deps.Metrics.painted.Add(float64(len(found[n])))
+	}
+}
+
+// search returns what of a picture is to be painted over. Where nobody can tell
+// where people are, nothing of the picture remains.
+func (r *cameraRun) search(img *vision.Image) []image.Rectangle {
 	m := r.owner.deps.Metrics
 	defer m.step("redact")()
 	found, err := areas(context.Background(), r.owner.deps.Redactor, img)
 	if err != nil {
 		m.redactionErrors.Inc()
 		r.log.Error("a picture could not be redacted and was painted over whole", "error", err)
-		found = []image.Rectangle{img.Rect()}
+		return []image.Rectangle{img.Rect()}
 	}
-	privacy.Paint(img, found)
-	m.painted.Add(float64(len(found)))
+	return found
 }
 
 // MostHidden is the share of the item's part of a picture, or of the whole where
