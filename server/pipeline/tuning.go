@@ -16,7 +16,7 @@ import (
 
 const (
 	// lookLease is how long after a question somebody counts as watching.
-	lookLease = 3 * time.Second
+	lookLease = 10 * time.Second
 	// lookEvery is the least time between two looks that are shown.
 	lookEvery = 150 * time.Millisecond
 	// lookWait is how long a question waits for a newer look.
