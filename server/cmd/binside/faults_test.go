@@ -201,7 +201,8 @@ func (s *faultyStation) judge(c *client) {
 		s.checkPrompt(i)
 	}
 	var whole []simulate.Event
-	truth := s.play.Truth(0).Events
+	shown := s.play.Truth(0)
+	truth := shown.Events
 	for _, e := range truth {
 		if !s.disturbed(e) {
 			whole = append(whole, e)
@@ -209,12 +210,25 @@ func (s *faultyStation) judge(c *client) {
 	}
 	score := simulate.Match(truth, seen, time.Second)
 	undisturbed := simulate.Match(whole, seen, time.Second)
-	s.t.Logf("%s: %d deposits shown, %d of them without a fault: found %d, doubled %d, missed %d; of all doubled %d, false %d; blind %v",
-		s.id, len(truth), undisturbed.Shown, undisturbed.Found, undisturbed.Doubled, undisturbed.Missed, score.Doubled, score.False, s.blind)
+	// Of a deposit that is still shown the truth says nothing yet.
+	madeUp := slices.DeleteFunc(unpaired(seen, score), func(d simulate.Detection) bool { return d.At.After(shown.CompleteUntil) })
+	s.t.Logf("%s: %d deposits shown, %d of them without a fault: found %d, doubled %d, missed %d; of all doubled %d, made up %v; blind %v",
+		s.id, len(truth), undisturbed.Shown, undisturbed.Found, undisturbed.Doubled, undisturbed.Missed, score.Doubled, madeUp, s.blind)
 	require.GreaterOrEqual(s.t, undisturbed.Shown, 5, s.id)
 	require.Equal(s.t, undisturbed.Shown, undisturbed.Found, "%s: every deposit that could be seen is recorded once", s.id)
 	require.Zero(s.t, score.Doubled, s.id)
-	require.Zero(s.t, score.False, s.id)
+	require.Empty(s.t, madeUp, s.id)
+}
+
+// unpaired are the detections that are no event's first one.
+func unpaired(seen []simulate.Detection, score simulate.Score) []simulate.Detection {
+	var rest []simulate.Detection
+	for i, d := range seen {
+		if !slices.ContainsFunc(score.Pairs, func(p simulate.Pair) bool { return p.Detection == i }) {
+			rest = append(rest, d)
+		}
+	}
+	return rest
 }
 
 // disturbed reports whether a deposit was shown while the camera could not be
