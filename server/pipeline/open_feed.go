@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -11,55 +10,35 @@ import (
 	"github.com/binside/binside/camera/capture"
 	"github.com/binside/binside/camera/isolate"
 	"github.com/binside/binside/camera/keeper"
-	"github.com/binside/binside/camera/mjpeg"
-	"github.com/binside/binside/camera/snapshot"
 	"github.com/binside/binside/server/station"
 )
+
+// protocols is how the kinds of cameras speak that are fetched.
+var protocols = map[station.CameraKind]isolate.Protocol{
+	station.MJPEG: isolate.MJPEG, station.Snapshot: isolate.Snapshot, station.Folder: isolate.Folder,
+	station.RTSP: isolate.Video, station.Device: isolate.Video, station.File: isolate.Video,
+}
 
 // OpenFeed makes the feed of a camera by its kind. It connects to nothing yet;
 // an error says that the camera's address can never work, and holds no
 // credential.
 func OpenFeed(cam station.Camera, log *slog.Logger) (Feed, error) {
-	opts := keeper.Options{Logger: log}
-	var open keeper.Factory
-	switch cam.Kind {
-	case station.Push:
+	if cam.Kind == station.Push {
 		return newPushFeed(), nil
-	case station.MJPEG:
-		open = func() (camera.Source, error) { return source(mjpeg.New(cam.URL, mjpeg.Options{})) }
-	case station.Snapshot:
-		open = func() (camera.Source, error) { return source(snapshot.NewPoller(cam.URL, snapshot.Options{})) }
-	case station.RTSP, station.Device:
-		open = func() (camera.Source, error) { return source(decoder(cam)) }
-	case station.Folder:
-		opts.Block, opts.Frozen = true, -1
-		open = func() (camera.Source, error) { return source(snapshot.NewFolder(cam.URL, snapshot.Options{})) }
-	case station.File:
-		// A file is not live: it waits for the detector, and whatever stands
-		// still in it is meant to.
-		opts.Block, opts.Frozen = true, -1
-		open = func() (camera.Source, error) { return source(decoder(cam)) }
-	default:
-		return nil, fmt.Errorf("kind %q is unknown", cam.Kind)
 	}
-	if _, err := open(); err != nil {
-		return nil, err
+	spec := isolate.Spec{Protocol: protocols[cam.Kind], Address: cam.URL, Transport: capture.Transport(cam.Transport)}
+	opts := keeper.Options{Logger: log}
+	if cam.Kind == station.File || cam.Kind == station.Folder {
+		// It is not live: it waits for the detector, and whatever stands still in
+		// it is meant to.
+		opts.Block, opts.Frozen = true, -1
 	}
-	return &keptFeed{open: open, opts: opts, since: time.Now().UTC()}, nil
-}
-
-// decoder is FFmpeg's, or a device's driver's, in a process of its own.
-func decoder(cam station.Camera) (*isolate.Source, error) {
-	return isolate.New(isolate.Spec{Protocol: isolate.Video, Address: cam.URL, Transport: capture.Transport(cam.Transport)})
-}
-
-// source keeps a nil pointer of a failed constructor from becoming a source
-// that is not nil.
-func source[S camera.Source](s S, err error) (camera.Source, error) {
+	source, err := isolate.New(spec)
 	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	open := func() (camera.Source, error) { return source, nil }
+	return &keptFeed{open: open, opts: opts, since: time.Now().UTC()}, nil
 }
 
 // keptFeed is a feed whose source is fetched and kept alive.
