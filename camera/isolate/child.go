@@ -16,17 +16,28 @@ import (
 	"github.com/binside/binside/vision"
 )
 
-// childArgument is the only argument of a child.
-const childArgument = "camera-child"
+// The only argument of a child says which it is.
+const (
+	cameraArgument = "camera-child"
+	poolArgument   = "picture-child"
+)
 
 // BecomeChild does a child's work and ends the process where it was started as
-// one; else it does nothing. Every program that streams must call it first of
-// all.
+// one; else it does nothing. Every program that streams or has a Pool must call
+// it first of all.
 func BecomeChild() {
-	if len(os.Args) != 2 || os.Args[1] != childArgument {
+	if len(os.Args) != 2 {
 		return
 	}
-	if err := runChild(os.Stdin, os.Stdout); err != nil {
+	work := map[string]func(io.Reader, io.Writer) error{cameraArgument: runCamera, poolArgument: servePictures}[os.Args[1]]
+	if work == nil {
+		return
+	}
+	// A file that makes its decoder eat the machine's memory is to end the
+	// decoder, not the service (proc(5)). Where there is no such file nothing is
+	// lost.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0o600)
+	if err := work(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -47,10 +58,9 @@ type header struct {
 	Width, Height uint32
 }
 
-// runChild is all that a child process does: it reads one request, and writes
-// frames until the stream ends, or until its standard input is closed because
-// the parent is gone.
-func runChild(stdin io.Reader, stdout io.Writer) error {
+// runCamera reads one request, and writes frames until the stream ends, or until
+// its standard input is closed because the parent is gone.
+func runCamera(stdin io.Reader, stdout io.Writer) error {
 	in, out := bufio.NewReader(stdin), bufio.NewWriterSize(stdout, 1<<16)
 	line, err := in.ReadBytes('\n')
 	if err != nil {
@@ -64,10 +74,6 @@ func runChild(stdin io.Reader, stdout io.Writer) error {
 		_, _ = io.Copy(io.Discard, in)
 		os.Exit(0) // a decoder that hangs would keep the process alive
 	}()
-	// A stream that makes its decoder eat the machine's memory is to end the
-	// decoder, not the service (proc(5)). Where there is no such file nothing is
-	// lost.
-	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0o600)
 	source, err := spec.open()
 	if err == nil {
 		err = source.Stream(context.Background(), func(f camera.Frame) {
@@ -101,7 +107,11 @@ func writeEnd(out *bufio.Writer, reason error) error {
 		_ = out.WriteByte(messageEnd) // Flush returns the error
 		return out.Flush()
 	}
-	text := string(camera.ReasonOf(reason)) + "\n" + reason.Error()
+	return writeError(out, string(camera.ReasonOf(reason)), reason.Error())
+}
+
+func writeError(out *bufio.Writer, reason, detail string) error {
+	text := reason + "\n" + detail
 	text = text[:min(len(text), 4096)]
 	_ = out.WriteByte(messageError)                               // as above
 	_ = binary.Write(out, binary.LittleEndian, uint16(len(text))) // as above
@@ -121,16 +131,11 @@ func readMessages(in *bufio.Reader, maxPixels int, sink func(camera.Frame)) erro
 		case messageEnd:
 			return io.EOF
 		case messageError:
-			var n uint16
-			if binary.Read(in, binary.LittleEndian, &n) != nil || n > 4096 {
-				return errDied
+			reason, text, err := readError(in)
+			if err != nil {
+				return err
 			}
-			text := make([]byte, n)
-			if _, err := io.ReadFull(in, text); err != nil {
-				return errDied
-			}
-			reason, rest, _ := strings.Cut(string(text), "\n")
-			return camera.Because(camera.Reason(reason), errors.New(rest))
+			return camera.Because(camera.Reason(reason), errors.New(text))
 		case messageFrame:
 			f, err := readFrame(in, maxPixels)
 			if err != nil {
@@ -141,6 +146,20 @@ func readMessages(in *bufio.Reader, maxPixels int, sink func(camera.Frame)) erro
 			return errDied
 		}
 	}
+}
+
+// readError reads what writeError wrote, behind its first byte.
+func readError(in io.Reader) (reason, detail string, err error) {
+	var n uint16
+	if binary.Read(in, binary.LittleEndian, &n) != nil || n > 4096 {
+		return "", "", errDied
+	}
+	text := make([]byte, n)
+	if _, err := io.ReadFull(in, text); err != nil {
+		return "", "", errDied
+	}
+	reason, detail, _ = strings.Cut(string(text), "\n")
+	return reason, detail, nil
 }
 
 func readFrame(in io.Reader, maxPixels int) (camera.Frame, error) {

@@ -1,20 +1,18 @@
-// Package isolate runs a camera's source in a process of its own: a decoder that
-// crashes, hangs or eats memory takes nobody along. What strangers send, be it
-// H.265 or a JPEG file, is parsed by large libraries in C.
+// Package isolate runs what reads strangers' bytes in processes of its own: a
+// Source for each camera that is fetched, and a Pool for the pictures that are
+// pushed. H.265 and JPEG are parsed by large libraries in C; a decoder that
+// crashes, hangs or eats memory takes nobody along.
 //
-// That process is this program again, so that its main must call BecomeChild first.
+// Those processes are this program again, so that its main must call BecomeChild
+// first.
 package isolate
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"syscall"
-	"time"
 
 	"github.com/binside/binside/camera"
 	"github.com/binside/binside/camera/capture"
@@ -104,47 +102,21 @@ func (s *Source) Stream(ctx context.Context, sink func(camera.Frame)) error {
 	if err != nil {
 		return fmt.Errorf("isolate: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, s.Program, childArgument) //nolint:gosec // this program itself
-	cmd.WaitDelay = time.Second
-	cmd.Env = childEnvironment(s.spec.Transport)
-	// A process group of its own: a Ctrl-C on the terminal is for the parent,
-	// which ends its children in its own order.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stdin, err := cmd.StdinPipe()
+	child, err := launch(s.Program, cameraArgument, append(capture.Environment(s.spec.Transport), environment()...))
 	if err != nil {
-		return fmt.Errorf("isolate: %w", err)
+		return err
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return fmt.Errorf("isolate: %w", err)
+	stop := context.AfterFunc(ctx, child.kill)
+	if _, err = child.in.Write(append(line, '\n')); err == nil {
+		err = readMessages(child.out, s.spec.Video.MaxPixels, sink)
 	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("isolate: the decoder's process: %w", err)
-	}
-	_, err = stdin.Write(append(line, '\n'))
-	if err == nil {
-		err = readMessages(bufio.NewReaderSize(stdout, 1<<16), s.spec.Video.MaxPixels, sink)
-	}
-	_ = stdin.Close()
-	_ = cmd.Process.Kill() // it has said what it had to say
-	_ = cmd.Wait()         // how it ended stands in ProcessState
+	state := child.end() // it has said what it had to say
+	stop()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if errors.Is(err, errDied) {
-		return fmt.Errorf("%w: %s", errDied, cmd.ProcessState)
+		return fmt.Errorf("%w: %s", errDied, state)
 	}
 	return err
-}
-
-// childEnvironment keeps the service's settings, which may hold passwords, from
-// a process that reads a stranger's stream.
-func childEnvironment(transport capture.Transport) []string {
-	env := capture.Environment(transport)
-	for _, name := range []string{"PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
-		if v, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+v)
-		}
-	}
-	return env
 }

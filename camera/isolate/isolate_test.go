@@ -28,25 +28,9 @@ import (
 	"github.com/binside/binside/vision/codec"
 )
 
-// children are the decoders' processes of this one.
 func children(t *testing.T) []int {
 	t.Helper()
-	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	require.NoError(t, err)
-	var pids []int
-	for _, path := range all {
-		line, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(line), "\x00camera-child") {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		require.NoError(t, err)
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err == nil && strings.Contains(string(status), fmt.Sprintf("PPid:\t%d\n", os.Getpid())) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+	return cameratest.Decoders(t, os.Getpid())
 }
 
 func TestMain(m *testing.M) {

@@ -1,6 +1,7 @@
 package base_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"os"
@@ -49,7 +50,9 @@ func TestReportPart(t *testing.T) {
 	spec := ort.Spec(folder.Card.Input)
 	evaluator := &evaluation.Evaluator{
 		Classifier: pool, Categories: tax.CategoryIDs(), Parallel: 2 * runtime.GOMAXPROCS(0),
-		Decode: func(data []byte) (*vision.Image, error) { return decode(data, spec.MinSource) },
+		Decode: func(ctx context.Context, data []byte) (*vision.Image, error) {
+			return decode(ctx, data, spec.MinSource)
+		},
 		Judge: func(p models.Prediction, accepts []string, q verdict.Quality) verdict.Decision {
 			return policy.Decide(p, accepts, verdict.DefaultThresholds(), q)
 		},
@@ -89,13 +92,13 @@ func part(i evaluation.Image) string {
 	return "train"
 }
 
-func decode(data []byte, least func(w, h int) (minW, minH int)) (*vision.Image, error) {
+func decode(ctx context.Context, data []byte, least func(w, h int) (minW, minH int)) (*vision.Image, error) {
 	file, err := codec.Open(data, codec.DefaultLimits())
 	if err != nil {
 		return nil, err
 	}
 	minW, minH := least(file.Width, file.Height) // none of them lies on its side
-	img, err := file.Decode(codec.Options{MinWidth: minW, MinHeight: minH})
+	img, err := file.Decode(ctx, codec.Options{MinWidth: minW, MinHeight: minH})
 	if err != nil {
 		return nil, err
 	}

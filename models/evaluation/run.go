@@ -63,7 +63,7 @@ type Outcome struct {
 type Evaluator struct {
 	Classifier models.Classifier
 	// Decode makes a picture of a file's bytes, upright.
-	Decode func(data []byte) (*vision.Image, error)
+	Decode func(ctx context.Context, data []byte) (*vision.Image, error)
 	Judge  Judge
 	// Categories are the taxonomy's. Each has one bin; without any, nothing is
 	// judged.
@@ -148,7 +148,7 @@ func collect(images []Image, answers []answer) *Outcome {
 }
 
 func (e *Evaluator) answer(ctx context.Context, dir string, img Image) (answer, error) {
-	data, picture, broken := e.open(Locate(dir, img.Path))
+	data, picture, broken := e.open(ctx, Locate(dir, img.Path))
 	if picture == nil {
 		return answer{file: broken}, nil
 	}
@@ -193,7 +193,7 @@ func Locate(dir, path string) string {
 }
 
 // open reads and decodes a file; the picture is nil where that fails.
-func (e *Evaluator) open(path string) ([]byte, *vision.Image, error) {
+func (e *Evaluator) open(ctx context.Context, path string) ([]byte, *vision.Image, error) {
 	limit := e.MaxBytes
 	if limit == 0 {
 		limit = 64 << 20
@@ -202,7 +202,7 @@ func (e *Evaluator) open(path string) ([]byte, *vision.Image, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	img, err := e.Decode(data)
+	img, err := e.Decode(ctx, data)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -70,7 +70,7 @@ func tinyEvaluator(t *testing.T) *Evaluator {
 	require.NoError(t, err)
 	return &Evaluator{
 		Classifier: pool,
-		Decode: func(data []byte) (*vision.Image, error) {
+		Decode: func(_ context.Context, data []byte) (*vision.Image, error) {
 			img, _, err := codec.Decode(data, codec.DefaultLimits(), codec.Options{})
 			return img, err
 		},

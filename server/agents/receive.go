@@ -107,7 +107,7 @@ func (s *Service) keep(ctx context.Context, r *relay.Record, i *inspection.Inspe
 		if !ok {
 			return fmt.Errorf("%w: number %d", ErrPictures, e.Ordinal)
 		}
-		if err := s.checkPicture(&e, data); err != nil {
+		if err := s.checkPicture(ctx, &e, data); err != nil {
 			return err
 		}
 	}
@@ -127,7 +127,7 @@ func (s *Service) keep(ctx context.Context, r *relay.Record, i *inspection.Inspe
 	return nil
 }
 
-func (s *Service) checkPicture(e *inspection.Evidence, data []byte) error {
+func (s *Service) checkPicture(ctx context.Context, e *inspection.Evidence, data []byte) error {
 	sum := sha256.Sum256(data)
 	if hex.EncodeToString(sum[:]) != e.SHA256 || len(data) != e.Bytes {
 		return fmt.Errorf("%w: picture %d is not the one that the record names", ErrRecord, e.Ordinal)
@@ -135,7 +135,7 @@ func (s *Service) checkPicture(e *inspection.Evidence, data []byte) error {
 	if err := codec.CheckDeclared("image/jpeg", data); err != nil {
 		return err
 	}
-	img, _, err := codec.Decode(data, s.cfg.Limits, codec.Options{})
+	img, _, err := s.cfg.Reader.Decode(ctx, data, codec.Options{})
 	if err != nil {
 		return err
 	}

@@ -54,8 +54,8 @@ type Config struct {
 	// Model holds the running model's files at its root.
 	Model        fs.FS
 	ModelVersion string
-	// Limits are the decoder's, for what agents hand in.
-	Limits codec.Limits
+	// Reader reads the pictures that agents hand in.
+	Reader codec.Reader
 	// Silent is after how long without a report an agent counts as offline
 	// (default a minute).
 	Silent time.Duration

@@ -239,8 +239,8 @@ type Config struct {
 	// MaxBody bounds a pushed deposit or an upload of samples, in bytes
 	// (default 16 MiB); other requests may hold 1 MiB.
 	MaxBody int
-	// Limits are the decoder's, for samples.
-	Limits codec.Limits
+	// Reader reads uploaded samples.
+	Reader codec.Reader
 	// ReadTimeout bounds the arrival of one request (default 30 s),
 	// WriteTimeout the sending of one answer (default 30 s), IdleTimeout the
 	// pause between two requests of a connection (default 75 s).

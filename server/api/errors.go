@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/binside/binside/camera/isolate"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/explain"
 	"github.com/binside/binside/server/agents"
@@ -103,6 +104,8 @@ var errorKinds = []struct {
 	{speech.ErrBusy, kind{slug: "speech-busy", title: "As many sentences are being rendered as may be", status: http.StatusServiceUnavailable, retry: time.Second}},
 	{speech.ErrUnknown, kindNotFound},
 	{explain.ErrModelChanged, kind{slug: "model-changed", title: "The model was changed meanwhile", status: http.StatusServiceUnavailable, retry: time.Second}},
+	{isolate.ErrBusy, kind{slug: "decoders-busy", title: "Too many pictures wait to be decoded", status: http.StatusServiceUnavailable, retry: time.Second}},
+	{isolate.ErrClosed, kindStopping},
 	{models.ErrBusy, kind{slug: "models-busy", title: "The models are busy", status: http.StatusServiceUnavailable, retry: time.Second}},
 	{agents.ErrNoAgent, kind{slug: "no-agent", title: "The station is not set to be run by an agent", status: http.StatusConflict}},
 	{agents.ErrAway, kind{slug: "agent-away", title: "The station's agent does not answer", status: http.StatusServiceUnavailable, retry: 5 * time.Second}},

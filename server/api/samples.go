@@ -176,12 +176,12 @@ func (s *Server) keepSample(ctx context.Context, f part, category, class string)
 			return datasets.Sample{}, err
 		}
 	}
-	file, err := codec.Open(f.data, s.cfg.Limits)
+	file, err := s.cfg.Reader.Open(f.data)
 	if err != nil {
 		return datasets.Sample{}, err
 	}
 	// At a small scale, too, that reads every byte.
-	seen, err := file.Decode(codec.Options{MinWidth: sampleSeen, MinHeight: sampleSeen})
+	seen, err := file.Decode(ctx, codec.Options{MinWidth: sampleSeen, MinHeight: sampleSeen})
 	if err != nil {
 		return datasets.Sample{}, err
 	}

@@ -74,7 +74,7 @@ func (s *Service) make(ctx context.Context, i *inspection.Inspection, e *inspect
 	if e.Item != nil {
 		box = *e.Item
 	}
-	img, scale, err := decode(data, e, box)
+	img, scale, err := s.decode(ctx, data, e, box)
 	if err != nil {
 		return nil, fmt.Errorf("explanation: evidence %d of %s: %w", e.Ordinal, i.ID, err)
 	}
@@ -123,12 +123,12 @@ func (s scale) up(r image.Rectangle) inspection.Box {
 }
 
 // decode decodes the evidence no larger than the item needs it.
-func decode(data []byte, e *inspection.Evidence, item inspection.Box) (*vision.Image, scale, error) {
+func (s *Service) decode(ctx context.Context, data []byte, e *inspection.Evidence, item inspection.Box) (*vision.Image, scale, error) {
 	var opt codec.Options
 	if side := max(item.MaxX-item.MinX, item.MaxY-item.MinY); side > itemSide {
 		opt.MinWidth, opt.MinHeight = e.Width*itemSide/side, e.Height*itemSide/side
 	}
-	img, info, err := codec.Decode(data, codec.Limits{}, opt)
+	img, info, err := s.deps.Reader.Decode(ctx, data, opt)
 	if err != nil {
 		return nil, scale{}, err
 	}

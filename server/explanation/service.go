@@ -13,6 +13,7 @@ import (
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/server/inspection"
+	"github.com/binside/binside/vision/codec"
 )
 
 // Why there is no heat map.
@@ -36,7 +37,9 @@ type Objects interface {
 
 // Deps are the parts that a Service works with; all are needed but Registerer.
 type Deps struct {
-	Objects    Objects
+	Objects Objects
+	// Reader reads the evidence.
+	Reader     codec.Reader
 	Classifier models.Classifier
 	// ModelVersion is the version of the model in force.
 	ModelVersion func() string

@@ -23,7 +23,7 @@ import (
 
 // CamerasConfig says how cameras are run; zero values take the defaults.
 type CamerasConfig struct {
-	Limits codec.Limits // of pushed frames; default: codec's
+	Reader codec.Reader // of pushed frames
 	// Detector tunes the detectors (default deposit.DefaultConfig), Condition
 	// what watches whether a camera can be believed (condition.DefaultConfig).
 	Detector  deposit.Config
@@ -233,7 +233,7 @@ func (c *Cameras) pushFrame(ctx context.Context, cameraID string, frame Upload) 
 	if err := codec.CheckDeclared(frame.Declared, frame.Data); err != nil {
 		return nil, err
 	}
-	img, info, err := codec.Decode(frame.Data, c.cfg.Limits, codec.Options{})
+	img, info, err := c.cfg.Reader.Decode(ctx, frame.Data, codec.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/binside/binside/camera/isolate"
 	"github.com/binside/binside/server/queue"
 	"github.com/binside/binside/vision/codec"
 )
@@ -68,6 +69,8 @@ func Reason(err error) string {
 		return "camera-busy"
 	case errors.Is(err, ErrFrameDropped):
 		return "frame-dropped"
+	case errors.Is(err, isolate.ErrBusy):
+		return "decoders-busy"
 	case errors.Is(err, ErrRedaction):
 		return "redaction"
 	case errors.Is(err, context.DeadlineExceeded):

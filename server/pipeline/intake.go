@@ -78,7 +78,7 @@ func (s *Submission) Close() {
 
 // IntakeConfig bounds what is taken in; zero values take the defaults.
 type IntakeConfig struct {
-	Limits codec.Limits // default: codec's
+	Reader codec.Reader // of the uploads
 	// MaxSide is the longest side, in pixels, of what is queued and stored;
 	// larger images are scaled down (default 1600).
 	MaxSide int
@@ -227,11 +227,11 @@ func (in *Intake) openOne(ctx context.Context, u Upload) (openedImage, error) {
 	if err := codec.CheckDeclared(u.Declared, u.Data); err != nil {
 		return openedImage{}, err
 	}
-	file, err := codec.Open(u.Data, in.cfg.Limits)
+	file, err := in.cfg.Reader.Open(u.Data)
 	if err != nil {
 		return openedImage{}, err
 	}
-	img, err := upright(file, in.cfg.MinSource)
+	img, err := upright(ctx, file, in.cfg.MinSource)
 	if err != nil {
 		return openedImage{}, err
 	}
@@ -254,22 +254,22 @@ func (in *Intake) openOne(ctx context.Context, u Upload) (openedImage, error) {
 
 // Decode is what a pushed file is to the models: upright, and no larger than
 // they need it. Errors are codec.Decode's.
-func Decode(data []byte, lim codec.Limits, least MinSource) (*vision.Image, error) {
-	file, err := codec.Open(data, lim)
+func Decode(ctx context.Context, r codec.Reader, data []byte, least MinSource) (*vision.Image, error) {
+	file, err := r.Open(data)
 	if err != nil {
 		return nil, err
 	}
-	return upright(file, least)
+	return upright(ctx, file, least)
 }
 
-func upright(f *codec.File, least MinSource) (*vision.Image, error) {
+func upright(ctx context.Context, f *codec.File, least MinSource) (*vision.Image, error) {
 	var opt codec.Options
 	if f.Orientation > 4 { // it lies on its side
 		opt.MinHeight, opt.MinWidth = least(f.Height, f.Width)
 	} else {
 		opt.MinWidth, opt.MinHeight = least(f.Width, f.Height)
 	}
-	img, err := f.Decode(opt)
+	img, err := f.Decode(ctx, opt)
 	if err != nil {
 		return nil, err
 	}

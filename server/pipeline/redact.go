@@ -53,10 +53,10 @@ func Redacted(ctx context.Context, r Redactor, file *codec.File, seen *vision.Im
 		return nil, 0, 0, err
 	}
 	if len(found) == 0 {
-		return file.Normalise(maxSide, 0)
+		return file.Normalise(ctx, maxSide, 0)
 	}
 	privacy.Paint(seen, found)
-	whole, err := file.Decode(codec.Options{})
+	whole, err := file.Decode(ctx, codec.Options{})
 	if err != nil {
 		return nil, 0, 0, err
 	}

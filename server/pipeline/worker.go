@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/binside/binside/camera/isolate"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
 	"github.com/binside/binside/server/inspection"
@@ -26,6 +27,9 @@ import (
 type WorkerConfig struct {
 	// InFlight is how many deposits are worked on at once (default 8).
 	InFlight int
+	// Reader reads what is queued: a picture without people is queued with the
+	// samples that a stranger sent.
+	Reader codec.Reader
 	// BinTTL is how long a bin's settings may be out of date (default 2 s).
 	BinTTL time.Duration
 	// The steps' time-outs: one question to the store (default 5 s), the
@@ -178,7 +182,7 @@ func (w *Worker) judge(ctx context.Context, d *inspection.Deposit, prepared []*v
 	if err != nil {
 		return nil, err
 	}
-	views, err := w.views(d, prepared)
+	views, err := w.views(ctx, d, prepared)
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +263,7 @@ func (w *Worker) bin(ctx context.Context, d *inspection.Deposit) (bin station.Bi
 
 // views are the deposit's images and where the item is in each, from memory
 // where this process decoded them itself.
-func (w *Worker) views(d *inspection.Deposit, prepared []*vision.Image) ([]models.View, error) {
+func (w *Worker) views(ctx context.Context, d *inspection.Deposit, prepared []*vision.Image) ([]models.View, error) {
 	defer w.metrics.step("decode")()
 	views := make([]models.View, len(d.Images))
 	for n := range d.Images {
@@ -269,9 +273,16 @@ func (w *Worker) views(d *inspection.Deposit, prepared []*vision.Image) ([]model
 			img = prepared[n]
 		} else {
 			var err error
-			if img, err = w.decode(stored); err != nil {
+			if img, err = w.decode(ctx, stored); err != nil {
+				err = fmt.Errorf("pipeline: image %d: %w", n, err)
 				w.metrics.workerErrors.WithLabelValues("decode").Inc()
-				return nil, queue.Permanent(fmt.Errorf("pipeline: image %d: %w", n, err))
+				switch {
+				case codec.ReasonOf(err) != "":
+					err = queue.Permanent(err)
+				case errors.Is(err, isolate.ErrBusy):
+					err = queue.Retry(err)
+				}
+				return nil, err
 			}
 		}
 		views[n] = models.View{Image: img, Crop: cropOf(stored, img)}
@@ -281,7 +292,7 @@ func (w *Worker) views(d *inspection.Deposit, prepared []*vision.Image) ([]model
 
 // decode reads a queued JPEG at the smallest scale at which the item still
 // fills the model's input.
-func (w *Worker) decode(stored *inspection.Image) (*vision.Image, error) {
+func (w *Worker) decode(ctx context.Context, stored *inspection.Image) (*vision.Image, error) {
 	item := inspection.Box{MaxX: stored.Width, MaxY: stored.Height}
 	if stored.Item != nil {
 		item = *stored.Item
@@ -291,7 +302,7 @@ func (w *Worker) decode(stored *inspection.Image) (*vision.Image, error) {
 	// least is the length of a side of the whole at which the item's reaches
 	// its own least.
 	least := func(side, item, itemLeast int) int { return (side*itemLeast + item - 1) / max(item, 1) }
-	img, _, err := codec.Decode(stored.JPEG, codec.Limits{}, codec.Options{
+	img, _, err := w.cfg.Reader.Decode(ctx, stored.JPEG, codec.Options{
 		MinWidth: least(stored.Width, itemW, minW), MinHeight: least(stored.Height, itemH, minH),
 	})
 	return img, err

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/camera/isolate"
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
@@ -165,6 +167,47 @@ func TestBusyModelsAreWaitedFor(t *testing.T) {
 	i := l.push(l.newIntake(), "", jpegOf(t, picture(640, 360, red)))
 	require.Equal(t, verdict.Tell, i.Verdict)
 	require.Zero(t, l.settled().Dead)
+}
+
+// failing decoders fail as a test wants them to.
+type failing struct {
+	fail  func(call int) error
+	calls atomic.Int64
+}
+
+func (f *failing) DecodeJPEG(ctx context.Context, data []byte, info codec.Info, denominator int, into *visionImage) error {
+	if err := f.fail(int(f.calls.Add(1))); err != nil {
+		return err
+	}
+	return codec.InProcess{}.DecodeJPEG(ctx, data, info, denominator, into)
+}
+
+// What keeps decoders from decoding is waited for, as long as it may pass; a
+// picture of which they die is set aside at once.
+func TestDecodersThatFail(t *testing.T) {
+	for name, c := range map[string]struct {
+		fail        func(call int) error
+		calls, dead int
+	}{
+		"busy": {func(call int) error {
+			if call < 10 {
+				return isolate.ErrBusy
+			}
+			return nil
+		}, 10, 0},
+		"hang":  {func(int) error { return context.DeadlineExceeded }, 5, 1},
+		"crash": {func(int) error { return &codec.Error{Reason: codec.ReasonCorrupt} }, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLine(t)
+			decoders := &failing{fail: c.fail}
+			l.work(func(cfg *pipeline.WorkerConfig, _ *pipeline.WorkerDeps) { cfg.Reader.JPEG = decoders })
+			require.NoError(t, l.queue.Publish(t.Context(), l.deposit(red)))
+			require.Equal(t, c.dead, l.settled().Dead)
+			require.EqualValues(t, c.calls, decoders.calls.Load())
+			require.Len(t, l.stored(), 1-c.dead)
+		})
+	}
 }
 
 func TestWhatCannotBeJudgedIsSetAside(t *testing.T) {

@@ -15,6 +15,7 @@ package codec
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"mime"
@@ -153,11 +154,16 @@ type File struct {
 	data []byte
 	// layout is nil for a PNG.
 	layout *jpegLayout
+	jpeg   JPEGDecoder
 }
 
-// Open inspects a file. It keeps data, which must not be changed while the
-// File is in use.
+// Open inspects a file, which is decoded in this process. It keeps data, which
+// must not be changed while the File is in use.
 func Open(data []byte, lim Limits) (*File, error) {
+	return Reader{Limits: lim}.Open(data)
+}
+
+func open(data []byte, lim Limits) (*File, error) {
 	lim = lim.withDefaults()
 	if len(data) == 0 {
 		return nil, refuse(ReasonEmpty, "no bytes")
@@ -206,19 +212,31 @@ func Decode(data []byte, lim Limits, opt Options) (*vision.Image, Info, error) {
 	if err != nil {
 		return nil, Info{}, err
 	}
-	img, err := f.Decode(opt)
+	img, err := f.decode(opt, decodeJPEG)
 	if err != nil {
 		return nil, Info{}, err
 	}
 	return img, f.Info, nil
 }
 
-// Decode is the function Decode for an open file.
-func (f *File) Decode(opt Options) (*vision.Image, error) {
+// Decode is Reader.Decode for an open file.
+func (f *File) Decode(ctx context.Context, opt Options) (*vision.Image, error) {
+	return f.decode(opt, func(data []byte, info Info, denominator int, into *vision.Image) error {
+		return f.jpeg.DecodeJPEG(ctx, data, info, denominator, into)
+	})
+}
+
+func (f *File) decode(opt Options, jpeg func(data []byte, info Info, denominator int, into *vision.Image) error) (*vision.Image, error) {
 	if f.layout == nil {
 		return decodePNG(f.data)
 	}
-	return decodeJPEG(f.data, f.Info, opt.Denominator(f.Width, f.Height))
+	denominator := opt.Denominator(f.Width, f.Height)
+	img := newPicture(ceilDiv(f.Width, denominator), ceilDiv(f.Height, denominator))
+	if err := jpeg(f.data, f.Info, denominator, img); err != nil {
+		Recycle(img)
+		return nil, err
+	}
+	return img, nil
 }
 
 // Denominator is d of the scale 1/d, 1 to 1/8, at which Decode reads a JPEG of

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/binside/binside/vision"
@@ -25,11 +26,15 @@ func Normalise(data []byte, lim Limits, maxSide, quality int) (jpeg []byte, widt
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	return f.Normalise(maxSide, quality)
+	return f.normalise(maxSide, quality, func(opt Options) (*vision.Image, error) { return f.decode(opt, decodeJPEG) })
 }
 
 // Normalise is the function Normalise for an open file.
-func (f *File) Normalise(maxSide, quality int) (jpeg []byte, width, height int, err error) {
+func (f *File) Normalise(ctx context.Context, maxSide, quality int) (jpeg []byte, width, height int, err error) {
+	return f.normalise(maxSide, quality, func(opt Options) (*vision.Image, error) { return f.Decode(ctx, opt) })
+}
+
+func (f *File) normalise(maxSide, quality int, decode func(Options) (*vision.Image, error)) (jpeg []byte, width, height int, err error) {
 	if maxSide < 0 {
 		return nil, 0, 0, fmt.Errorf("normalise: longest side of %d pixels", maxSide)
 	}
@@ -41,7 +46,7 @@ func (f *File) Normalise(maxSide, quality int) (jpeg []byte, width, height int, 
 		out, err := strip(f.data, f.layout)
 		return out, width, height, err
 	}
-	img, err := f.Decode(Options{MinWidth: width, MinHeight: height})
+	img, err := decode(Options{MinWidth: width, MinHeight: height})
 	if err != nil {
 		return nil, 0, 0, err
 	}

@@ -78,36 +78,32 @@ var (
 
 var errNoHandle = errors.New("codec: libturbojpeg could not allocate an instance")
 
-// decodeJPEG decodes a file that parseJPEG has accepted, at 1/denominator of
-// its size, and refuses it where libjpeg has anything to complain of.
-func decodeJPEG(data []byte, info Info, denominator int) (*vision.Image, error) {
-	img := newPicture(ceilDiv(info.Width, denominator), ceilDiv(info.Height, denominator))
-	rc, msg, err := turboDecode(data, info, denominator, img.Pix, C.TJFLAG_STOPONWARNING|C.TJFLAG_LIMITSCANS)
+// decodeJPEG is InProcess.DecodeJPEG into a picture of the right size.
+func decodeJPEG(data []byte, info Info, denominator int, into *vision.Image) error {
+	rc, msg, err := turboDecode(data, info, denominator, into.Pix, C.TJFLAG_STOPONWARNING|C.TJFLAG_LIMITSCANS)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if rc == C.bs_warning && harmless(msg) {
-		rc, msg, err = turboDecode(data, info, denominator, img.Pix, C.TJFLAG_LIMITSCANS)
+		rc, msg, err = turboDecode(data, info, denominator, into.Pix, C.TJFLAG_LIMITSCANS)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if rc == C.bs_warning && harmless(msg) {
 			rc = C.bs_ok
 		}
 	}
-	if rc == C.bs_ok {
-		return img, nil
-	}
-	Recycle(img)
 	switch {
+	case rc == C.bs_ok:
+		return nil
 	case rc == C.bs_size:
-		return nil, refuse(ReasonCorrupt, "ambiguous picture size")
+		return refuse(ReasonCorrupt, "ambiguous picture size")
 	case strings.Contains(msg, "remature end"):
-		return nil, refuse(ReasonTruncated, "%s", msg)
+		return refuse(ReasonTruncated, "%s", msg)
 	case strings.Contains(msg, "nsupported"), strings.Contains(msg, "subsampling type"):
-		return nil, refuse(ReasonUnsupported, "%s", msg)
+		return refuse(ReasonUnsupported, "%s", msg)
 	}
-	return nil, refuse(ReasonCorrupt, "%s", msg)
+	return refuse(ReasonCorrupt, "%s", msg)
 }
 
 // harmless reports whether libjpeg's complaint is of some padding before the

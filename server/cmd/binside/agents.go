@@ -27,7 +27,7 @@ func (s *service) startAgents(ctx context.Context) error {
 	}
 	files, _ := modelFiles(s.cfg.Model)
 	s.agents, err = agents.New(ctx, agents.Config{
-		Key: key, Taxonomy: s.taxonomy, Settings: s.settings(), Screen: s.cfg.Prompts.Station(s.cfg.Screen), Model: files, ModelVersion: s.pool.Card().Version, Limits: s.limits(),
+		Key: key, Taxonomy: s.taxonomy, Settings: s.settings(), Screen: s.cfg.Prompts.Station(s.cfg.Screen), Model: files, ModelVersion: s.pool.Card().Version, Reader: s.reader(),
 	}, agents.Deps{
 		Store: s.store, Objects: s.objects, Record: s.policy.Station, Voices: s.speaker.Packs, Registerer: s.registry, Logger: s.log,
 		Stored: func(i *inspection.Inspection) {

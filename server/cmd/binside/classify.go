@@ -114,8 +114,7 @@ func (c *classifier) file(ctx context.Context, name string) (classified, error) 
 	if err != nil {
 		return classified{}, err
 	}
-	limits := codec.Limits{MaxBytes: int(c.cfg.Decoder.MaxBytes), MaxPixels: c.cfg.Decoder.MaxPixels}
-	img, err := pipeline.Decode(data, limits, ort.Spec(c.pool.Card().Input).MinSource)
+	img, err := pipeline.Decode(ctx, codec.Reader{Limits: limits(c.cfg)}, data, ort.Spec(c.pool.Card().Input).MinSource)
 	if err != nil {
 		return classified{}, err
 	}

@@ -156,12 +156,14 @@ func selectPictures(cfg config.Config, flags evalFlags) (evaluation.Subject, err
 // newEvaluator decodes and classifies as the service does, and judges by the
 // policy, if there is one.
 func newEvaluator(cfg config.Config, pool *models.Pool, policy *verdict.Policy, stderr io.Writer) *evaluation.Evaluator {
-	limits := codec.Limits{MaxBytes: int(cfg.Decoder.MaxBytes), MaxPixels: cfg.Decoder.MaxPixels}
+	reader := codec.Reader{Limits: limits(cfg)}
 	least := ort.Spec(pool.Card().Input).MinSource
 	e := &evaluation.Evaluator{
 		Classifier: pool,
-		Decode:     func(data []byte) (*vision.Image, error) { return pipeline.Decode(data, limits, least) },
-		MaxBytes:   int64(cfg.Decoder.MaxBytes),
+		Decode: func(ctx context.Context, data []byte) (*vision.Image, error) {
+			return pipeline.Decode(ctx, reader, data, least)
+		},
+		MaxBytes: int64(cfg.Decoder.MaxBytes),
 		// Some decode while others wait for the network.
 		Parallel: 2 * cmp.Or(cfg.Model.Workers, runtime.GOMAXPROCS(0)),
 		Progress: progress(stderr),
@@ -241,14 +243,14 @@ func unreadable(stderr io.Writer, r *evaluation.Report, allowed bool) error {
 
 // thumbnails makes small pictures of the first mistakes.
 func thumbnails(cfg config.Config, dir string, r *evaluation.Report, limit int) map[string][]byte {
-	limits := codec.Limits{MaxBytes: int(cfg.Decoder.MaxBytes), MaxPixels: cfg.Decoder.MaxPixels}
+	lim := limits(cfg)
 	out := make(map[string][]byte)
 	for _, m := range r.Mistakes[:min(limit, len(r.Mistakes))] {
 		data, err := os.ReadFile(evaluation.Locate(dir, m.Path))
 		if err != nil {
 			continue // it was there a moment ago; its mistake is listed all the same
 		}
-		if small, _, _, err := codec.Normalise(data, limits, thumbnailSide, thumbnailQuality); err == nil {
+		if small, _, _, err := codec.Normalise(data, lim, thumbnailSide, thumbnailQuality); err == nil {
 			out[m.Path] = small
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/binside/binside/camera/isolate"
 	"github.com/binside/binside/datasets/taxonomy"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/ort"
@@ -48,7 +49,7 @@ var pageFiles = web.Files
 //
 // Start-up goes from what keeps things to what takes them in, so that nothing
 // is accepted that could not be kept: data folder, records, object store,
-// model (warmed up), queue, hub, worker, cameras, API, and last the listeners, of
+// model (warmed up), decoders, queue, hub, worker, cameras, API, and last the listeners, of
 // HTTP and of MQTT.
 //
 // Shutdown is the same backwards: devices are told that the service is offline,
@@ -70,6 +71,7 @@ type service struct {
 	store    *store.Store
 	objects  object.Store
 	pool     *models.Pool
+	decoders *isolate.Pool
 	policy   *verdict.Policy
 	queue    *queue.Queue
 	hub      *notify.Hub
@@ -125,7 +127,7 @@ func startWith(ctx context.Context, cfg config.Config, log *slog.Logger, g *give
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.openFaces, s.checkBins, s.openQueue, s.startWorker,
+		s.openTaxonomy, s.openRecords, s.openObjects, s.openModel, s.openFaces, s.openDecoders, s.checkBins, s.openQueue, s.startWorker,
 		s.startPrompts, s.startDemonstration, s.startCameras, s.openSpeech, s.startAgents, s.startUplink, s.startAPI, s.startMQTT,
 	} {
 		if err := step(ctx); err != nil {
@@ -255,8 +257,23 @@ func (s *service) openQueue(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *service) limits() codec.Limits {
-	return codec.Limits{MaxBytes: int(s.cfg.Decoder.MaxBytes), MaxPixels: s.cfg.Decoder.MaxPixels}
+// openDecoders makes the processes possible in which pictures are decoded that
+// are pushed.
+func (s *service) openDecoders(context.Context) (err error) {
+	if s.decoders, err = isolate.NewPool(isolate.PoolOptions{Registerer: s.registry}); err == nil {
+		s.onClose("decoders", func(context.Context) error { return s.decoders.Close() })
+	}
+	return err
+}
+
+// reader reads every picture that somebody pushed, and the evidence, which may
+// still hold the samples that were pushed.
+func (s *service) reader() codec.Reader {
+	return codec.Reader{Limits: limits(s.cfg), JPEG: s.decoders}
+}
+
+func limits(cfg config.Config) codec.Limits {
+	return codec.Limits{MaxBytes: int(cfg.Decoder.MaxBytes), MaxPixels: cfg.Decoder.MaxPixels}
 }
 
 func (s *service) startWorker(ctx context.Context) error {
@@ -275,7 +292,7 @@ func (s *service) startWorker(ctx context.Context) error {
 		s.onClose("stations' bounds", func(context.Context) error { stations.Close(); return nil })
 	}
 
-	s.worker = pipeline.NewWorker(pipeline.WorkerConfig{InFlight: s.cfg.Queue.InFlight}, pipeline.WorkerDeps{
+	s.worker = pipeline.NewWorker(pipeline.WorkerConfig{InFlight: s.cfg.Queue.InFlight, Reader: s.reader()}, pipeline.WorkerDeps{
 		Queue: s.queue, Store: s.store, Objects: s.objects, Deletions: s.deletions, Classifier: s.pool,
 		Rules: workerRules(s.rules.Load(), s.settings()),
 		Hub:   s.hub, Prepared: s.prepared, Metrics: s.metrics, Logger: s.log,
@@ -320,7 +337,7 @@ func (s *service) minSource(width, height int) (minWidth, minHeight int) {
 }
 
 func (s *service) startCameras(ctx context.Context) error {
-	s.cameras = pipeline.NewCameras(pipeline.CamerasConfig{Limits: s.limits()}, pipeline.CamerasDeps{
+	s.cameras = pipeline.NewCameras(pipeline.CamerasConfig{Reader: s.reader()}, pipeline.CamerasDeps{
 		Store: s.store, Queue: s.queue, Hub: s.hub, Prepared: s.prepared, Metrics: s.metrics,
 		Registerer: s.registry, Logger: s.log, Removed: s.prompts.Removed, Open: pipeline.OpenFeed,
 		Redactor: s.redactor, Overview: s.overview,
@@ -344,10 +361,10 @@ func (s *service) startAPI(ctx context.Context) error {
 		return err
 	}
 	intake := pipeline.NewIntake(pipeline.IntakeConfig{
-		Limits: s.limits(), MinSource: s.minSource, Redactor: s.redactor,
+		Reader: s.reader(), MinSource: s.minSource, Redactor: s.redactor,
 	}, s.store, s.queue, s.hub, s.prepared, s.metrics)
 	explainer, err := explanation.New(explanation.Config{}, explanation.Deps{
-		Objects: s.objects, Classifier: s.pool, ModelVersion: func() string { return s.pool.Card().Version },
+		Objects: s.objects, Reader: s.reader(), Classifier: s.pool, ModelVersion: func() string { return s.pool.Card().Version },
 		Taxonomy: func() *taxonomy.Taxonomy { return s.rules.Load().Taxonomy }, Registerer: s.registry,
 	})
 	if err != nil {
@@ -371,7 +388,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	}
 	//nolint:contextcheck // every request brings a context of its own
 	s.api, err = api.New(deps, api.Config{
-		Version: version, MaxBody: int(s.cfg.HTTP.MaxBody), Limits: s.limits(), ReadTimeout: s.cfg.HTTP.ReadTimeout,
+		Version: version, MaxBody: int(s.cfg.HTTP.MaxBody), Reader: s.reader(), ReadTimeout: s.cfg.HTTP.ReadTimeout,
 		Managed: s.given != nil, ReceiptAt: s.receiptAt(), Prompts: s.cfg.Prompts.Station(s.cfg.Screen),
 		TLSCert: s.cfg.HTTP.TLSCert, TLSKey: s.cfg.HTTP.TLSKey, MediaDir: filepath.Join(s.cfg.DataDir, "media"),
 	})

@@ -28,10 +28,15 @@ func (c *client) asked(method, path string, in any) (status int, problem string,
 		require.NoError(c.t, err)
 		sent = bytes.NewReader(data)
 	}
+	return c.answered(method, path, sent, "application/json")
+}
+
+func (c *client) answered(method, path string, sent io.Reader, contentType string) (status int, problem string, body []byte, header http.Header) {
+	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, sent)
 	require.NoError(c.t, err)
 	req.Header.Set("Authorization", "Bearer "+c.token)
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType)
 	res, err := c.http.Do(req)
 	require.NoError(c.t, err)
 	defer res.Body.Close()
