@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/binside/binside/camera/isolate"
 	"github.com/binside/binside/datasets"
 	"github.com/binside/binside/models"
 	"github.com/binside/binside/models/verdict"
@@ -241,6 +242,7 @@ func TestErrorsOfThePartsHaveOneTable(t *testing.T) {
 		{queue.ErrUnavailable, 503, "queue-unavailable", true},
 		{queue.ErrTooLarge, 413, "deposit-too-large", false},
 		{queue.ErrClosed, 503, "stopping", true},
+		{isolate.ErrBusy, 503, "decoders-busy", true},
 		{models.ErrBusy, 503, "models-busy", true},
 		{store.ErrUnavailable, 503, "store-unavailable", true},
 		{object.ErrUnavailable, 503, "objects-unavailable", true},

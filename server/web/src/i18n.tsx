@@ -329,6 +329,7 @@ const words = {
   "problem_image-corrupt": { zh: "文件已损坏,请重新导出或拍摄", en: "the file is damaged; export or take it again" },
   "problem_evidence-gone": { zh: "图片没有保存或已过保存期。", en: "No picture is kept." },
   "problem_explanations-busy": { zh: "正在为别人画热力图,请稍后重试。", en: "A heat map is being made for somebody else. Try again in a moment." },
+  "problem_decoders-busy": { zh: "等待解码的图片太多,请稍后重试。", en: "Too many pictures wait to be decoded. Try again in a moment." },
   "problem_models-busy": { zh: "模型正忙于识别投放,请稍后重试。", en: "The models are busy with deposits. Try again in a moment." },
   "problem_model-changed": { zh: "模型刚刚更换,请重试。", en: "The model was changed just now. Try again." },
   problem_timeout: { zh: "花的时间太长,请稍后重试。", en: "It took too long. Try again in a moment." },
